@@ -16,6 +16,7 @@ TEST_CASE("edge ids are a bijection onto the edges written out one by one, in th
     for (edge_id e = 0; e < edges.size(); ++e) {
       CHECK(g.at(e) == edges[e]);
       CHECK(g.id_of(edges[e]) == e);
+      CHECK(g.source_of(edges[e].target_node(), e - g.first_edge(edges[e].target_node())) == edges[e].source_node());
     }
   });
 }

@@ -99,6 +99,12 @@ class graph {
     return checked(n, first_edge(n) + edge_count(n) - 1);
   }
 
+  /// The source of the edge that is number `index` among those that enter `target`.
+  [[nodiscard]] constexpr node source_of(node target, std::size_t index) const {
+    const bool attention = has_attention(target.level) && index > 0 && index <= heads_ * (target.token + 1);
+    return {target.level - 1, attention ? (index - 1) / heads_ : target.token};
+  }
+
   /// Kind, level, head, target and source of an edge.
   [[nodiscard]] constexpr edge at(edge_id id) const {
     STRATA_ASSERT(id < edge_count(), "graph::at: edge out of range");

@@ -1,0 +1,45 @@
+/// Softmax rows and SiLU in place, with e^x in lanes of double.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "strata/detail/exp.hpp"
+#include "strata/detail/simd.hpp"
+
+namespace strata::detail {
+
+/// x_i ← f(x_i), lane by lane in double.
+template <class T, class Arch, class F>
+void transform_double(std::span<T> x, F f) {
+  constexpr std::size_t step = lanes<double, Arch>::size;
+  alignas(64) double values[step];
+  for (std::size_t i = 0; i < x.size(); i += step) {
+    const std::size_t count = std::min(step, x.size() - i);
+    f(load_double<Arch>(x.data() + i, count, 0.0)).store_aligned(values);
+    for (std::size_t k = 0; k < count; ++k) x[i + k] = static_cast<T>(values[k]);
+  }
+}
+
+/// x ← softmax(x); every weight is ≥ 0.
+/// Requires: no NaN, no +∞; at least one finite value.
+template <class T, class Arch = default_arch>
+void softmax_in_place(std::span<T> x) {
+  using wide = lanes<double, Arch>;
+  const wide largest(static_cast<double>(*std::max_element(x.begin(), x.end())));
+  transform_double<T, Arch>(x, [largest](const wide& v) { return full_range_exp<Arch>(v - largest); });
+  double sum = 0;
+  for (const T v : x) sum += static_cast<double>(v);
+  const T inverse = static_cast<T>(1 / sum);
+  for (T& v : x) v *= inverse;
+}
+
+/// x ← x / (1 + e^(−x)).
+template <class T, class Arch = default_arch>
+void silu_in_place(std::span<T> x) {
+  using wide = lanes<double, Arch>;
+  transform_double<T, Arch>(x, [](const wide& v) { return v / (wide(1.0) + full_range_exp<Arch>(-v)); });
+}
+
+}  // namespace strata::detail

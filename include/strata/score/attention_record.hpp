@@ -1,0 +1,105 @@
+/// One layer's attention as a forward pass told it: the weights of every head, and how the output follows from them.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "strata/core/contract.hpp"
+#include "strata/core/error.hpp"
+#include "strata/core/matrix.hpp"
+#include "strata/core/matrix_view.hpp"
+#include "strata/detail/product.hpp"
+#include "strata/forward/hooks.hpp"
+
+namespace strata {
+
+/// The weights after the softmax, (heads, tokens, tokens), as attend hands them over in blocks of rows.
+template <class T>
+class attention_pattern {
+ public:
+  attention_pattern(std::size_t heads, std::size_t tokens)
+      : weights_(heads * tokens, tokens), heads_(heads), given_(heads * tokens) {}
+
+  /// Takes a block of rows.
+  /// Throws: strata::contract_error for a row, head or column outside the prompt, a weight that looks ahead or is
+  /// negative;
+  ///         strata::numeric_error for one that is not finite.
+  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> block) {
+    const std::size_t tokens = weights_.cols();
+    if (head >= heads_ || row0 + block.rows > tokens || block.cols > tokens)
+      raise<contract_error>("layer ", layer, ": attend got head ", head, ", rows ", row0, " to ", row0 + block.rows,
+                            " and ", block.cols, " sources; the model has ", heads_, " heads and the prompt ", tokens,
+                            " tokens");
+    for (std::size_t i = 0; i < block.rows; ++i) {
+      const std::size_t t = row0 + i;
+      const std::span<T> row = weights_.row(head * tokens + t);
+      T lowest = 0;
+      T sum = 0;
+      for (std::size_t s = 0; s < block.cols; ++s) {
+        row[s] = block(i, s);
+        lowest = row[s] < lowest ? row[s] : lowest;
+        sum += row[s];
+      }
+      for (std::size_t s = block.cols; s < tokens; ++s) row[s] = 0;
+      if (!std::isfinite(sum))
+        raise<numeric_error>("layer ", layer, ", token ", t, ", head ", head, ": an attention weight is not finite");
+      if (lowest < 0)
+        raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": attend got a negative weight (",
+                              lowest, "); it takes the weights after the softmax");
+      for (std::size_t s = t + 1; s < tokens; ++s)
+        if (row[s] != 0)
+          raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": the weight of the later token ", s,
+                                " is ", row[s], ", expected 0");
+      given_[head * tokens + t] = true;
+    }
+  }
+
+  /// Refuses the layer unless every head of these tokens was given.
+  void require(std::size_t layer, std::span<const std::size_t> tokens) const {
+    for (std::size_t h = 0; h < heads_; ++h)
+      for (const std::size_t t : tokens)
+        if (!given_[h * weights_.cols() + t])
+          raise<contract_error>("layer ", layer, ", token ", t, ": attend was not called for head ", h, " of ", heads_);
+  }
+
+  void clear() { given_.assign(given_.size(), false); }
+
+  /// Weights of one head: (tokens, tokens).
+  [[nodiscard]] matrix_view<const T> head(std::size_t h) const {
+    return weights_.view().row_range(h * weights_.cols(), weights_.cols());
+  }
+  [[nodiscard]] std::size_t heads() const { return heads_; }
+
+ private:
+  matrix<T> weights_;
+  std::size_t heads_;
+  std::vector<bool> given_;
+};
+
+/// Rows of a head's weights for some tokens; a view where they are neighbours, otherwise a copy in `storage`.
+template <class T>
+[[nodiscard]] matrix_view<const T> rows_of(matrix_view<const T> weights, std::span<const std::size_t> tokens,
+                                           matrix<T>& storage) {
+  if (tokens.back() - tokens.front() + 1 == tokens.size()) return weights.row_range(tokens.front(), tokens.size());
+  storage.reset(tokens.size(), weights.cols);
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    for (std::size_t s = 0; s < weights.cols; ++s) storage(i, s) = weights(tokens[i], s);
+  return storage.view();
+}
+
+/// The slices of one head: its values (tokens, head_width) and its part of the output matrix (head_width, width).
+template <class T>
+[[nodiscard]] matrix_view<const T> values_of(const attention_parts<T>& parts, std::size_t heads, std::size_t head) {
+  const std::size_t head_width = parts.output.rows / heads;
+  const std::size_t group = parts.output.rows / parts.values.cols;  // query heads for each key/value head
+  return parts.values.col_range(head / group * head_width, head_width);
+}
+template <class T>
+[[nodiscard]] matrix_view<const T> output_of(const attention_parts<T>& parts, std::size_t heads, std::size_t head) {
+  const std::size_t head_width = parts.output.rows / heads;
+  return parts.output.row_range(head * head_width, head_width);
+}
+
+}  // namespace strata

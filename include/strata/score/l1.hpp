@@ -1,0 +1,38 @@
+/// The l1 rule, the paper's default: ‖c‖₁, divided by the sum over the node's incoming edges.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "strata/core/matrix_view.hpp"
+#include "strata/detail/reduce.hpp"
+#include "strata/score/rule.hpp"
+
+namespace strata {
+
+/// ‖a·u‖₁ = a·‖u‖₁: one norm a source and head, one multiplication an edge.
+struct l1 {
+  template <class T>
+  void attention(const head_contributions<T>& head, matrix_view<T> scores) const {
+    std::vector<T> norms(head.vectors.rows);  // ‖u_s‖₁
+    for (std::size_t s = 0; s < norms.size(); ++s) norms[s] = static_cast<T>(detail::sum_abs<T>(head.vectors.row(s)));
+    for (std::size_t i = 0; i < scores.rows; ++i) {
+      const std::span<const T> weights = head.weights.row(i);
+      const std::span<T> out = scores.row(i);
+      for (std::size_t s = 0; s < out.size(); ++s) out[s] = weights[s] * norms[s] * head.scales[i];
+    }
+  }
+  template <class T>
+  [[nodiscard]] T single(std::span<const T> contribution, std::span<const T> /*node*/) const {
+    return static_cast<T>(detail::sum_abs<T>(contribution));
+  }
+  template <class T>
+  void finish(std::span<T> scores) const {
+    divide_by_sum(scores);
+  }
+};
+
+static_assert(score_rule<l1, float>);
+
+}  // namespace strata

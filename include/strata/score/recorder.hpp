@@ -1,0 +1,290 @@
+/// The recorded run: one full run whose edges are scored on the way, and which is refused where its contributions do
+/// not add up.
+///
+/// While it runs, only one layer's attention is kept; what stays is one score for each edge.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "strata/core/error.hpp"
+#include "strata/core/matrix.hpp"
+#include "strata/core/matrix_view.hpp"
+#include "strata/detail/product.hpp"
+#include "strata/forward/hooks.hpp"
+#include "strata/forward/no_hooks.hpp"
+#include "strata/graph/graph.hpp"
+#include "strata/score/attention_record.hpp"
+#include "strata/score/l1.hpp"
+#include "strata/score/rule.hpp"
+#include "strata/score/self_check.hpp"
+
+namespace strata {
+
+/// Hooks that score the edges of a run of one prompt.
+/// Throws from its calls: strata::contract_error for a pass that breaks the contract or does not add up,
+/// strata::numeric_error
+///         for NaN or infinity, both with layer and token.
+/// Cost:   above the plain run, for each layer one product that forms all u[h,s] = W_O v (tokens · heads · head_width ·
+/// width),
+///         one pass over them, and one product for the self-check.
+template <class T, class Rule = l1>
+  requires score_rule<Rule, T>
+class recorder {
+ public:
+  /// tolerance: of the self-check, relative to Σ|a·u| + |b|.
+  explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4)
+      : graph_(graph),
+        rule_(std::move(rule)),
+        tolerance_(tolerance),
+        pattern_(graph.heads(), graph.tokens()),
+        scores_(static_cast<std::size_t>(graph.edge_count())) {}
+
+  void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<T> weights) {
+    expect(layer, step::attention, "attend");
+    pattern_.take(layer, head, row0, weights);
+  }
+
+  void join_attention(std::size_t layer, matrix_view<T> x, matrix_view<T> out, const attention_parts<T>& parts,
+                      row_list rows = {}) {
+    expect(layer, step::attention, "join_attention");
+    check_shapes(layer, x, out, rows);
+    check_parts(layer, x, parts);
+    if (layer == 0) {
+      stream_ = matrix<T>(matrix_view<const T>(x));
+      stream_tokens_ = tokens_of(rows, x.rows);
+      check_finite(layer, x, "the embedding");
+    }
+    check_stream(layer, x, tokens_of(rows, x.rows));
+    stream_tokens_ = tokens_of(rows, x.rows);
+    pattern_.require(layer, stream_tokens_);
+    check_finite(layer, out, "the attention output");
+    largest_error_ =
+        std::max(largest_error_, detail::self_check<T>(layer, pattern_, parts, out, stream_tokens_, tolerance_));
+
+    before_ = matrix<T>(matrix_view<const T>(x));
+    scales_.assign(x.rows, T{1});
+    if (parts.post_norm != nullptr)
+      for (std::size_t r = 0; r < x.rows; ++r) scales_[r] = parts.post_norm->inverse(out.row(r));
+    no_hooks<T>{}.join_attention(layer, x, out, parts);
+    check_finite(layer, x, "the residual stream after attention");
+    stream_ = matrix<T>(matrix_view<const T>(x));
+    if (graph_.parallel()) {
+      kept_.take(parts);  // the node is complete only when the MLP has joined
+    } else {
+      score_nodes(graph_.attention_level(layer), &parts, nullptr, nullptr);
+    }
+    next_ = step::mlp;
+  }
+
+  void join_mlp(std::size_t layer, matrix_view<T> x, matrix_view<T> out, row_list rows = {}) {
+    expect(layer, step::mlp, "join_mlp");
+    check_shapes(layer, x, out, rows);
+    check_stream(layer, x, tokens_of(rows, x.rows));
+    stream_tokens_ = tokens_of(rows, x.rows);
+    check_finite(layer, out, "the MLP output");
+    if (!graph_.parallel()) before_ = matrix<T>(matrix_view<const T>(x));
+    mlp_ = matrix<T>(matrix_view<const T>(out));
+    no_hooks<T>{}.join_mlp(layer, x, out);
+    check_finite(layer, x, "the residual stream after the MLP");
+    stream_ = matrix<T>(matrix_view<const T>(x));
+    if (layer + 1 < graph_.layers()) {  // the last level waits for the final norm, through which it is scored
+      score_nodes(graph_.mlp_level(layer), graph_.parallel() ? &kept_.parts : nullptr, &mlp_, nullptr);
+      pattern_.clear();
+    }
+    ++layer_;
+    next_ = step::attention;
+  }
+
+  void finish(matrix_view<T> x, const norm<T>& final_norm) {
+    if (layer_ != graph_.layers() || next_ != step::attention)
+      raise<contract_error>("finish was called after ", layer_, " of ", graph_.layers(), " layers");
+    if (x.cols != stream_.cols() || final_norm.gain.size() != x.cols)
+      raise<contract_error>("finish: x and the gain of the final norm have widths ", x.cols, " and ",
+                            final_norm.gain.size(), ", expected ", stream_.cols());
+    for (std::size_t r = 0; r < x.rows; ++r) {  // all rows of the last join, or only the last token's
+      const std::size_t row = x.rows == 1 ? stream_.rows() - 1 : r;
+      if (row >= stream_.rows() || !std::equal(x.row(r).begin(), x.row(r).end(), stream_.row(row).begin()))
+        raise<contract_error>("finish: the residual stream changed after the last join");
+    }
+    score_nodes(graph_.levels(), graph_.parallel() ? &kept_.parts : nullptr, &mlp_, &final_norm);
+    finished_ = true;
+    no_hooks<T>{}.finish(x, final_norm);
+  }
+
+  /// Whether a whole run was recorded.
+  [[nodiscard]] bool finished() const { return finished_; }
+
+  /// One score for each edge, in the order of their ids.
+  [[nodiscard]] std::span<const T> scores() const { return scores_; }
+  [[nodiscard]] std::vector<T> take_scores() { return std::move(scores_); }
+
+  /// Upper bound of the largest relative error that the self-check met.
+  [[nodiscard]] double largest_error() const { return largest_error_; }
+
+ private:
+  enum class step { attention, mlp };
+
+  // A parallel block's attention, kept until the node that it enters is complete.
+  struct kept_parts {
+    matrix<T> values, output;
+    std::vector<T> output_bias, gain, bias;
+    norm<T> post_norm;
+    attention_parts<T> parts;
+
+    void take(const attention_parts<T>& given) {
+      values = matrix<T>(given.values);
+      output = matrix<T>(given.output);
+      output_bias.assign(given.output_bias.begin(), given.output_bias.end());
+      parts = {values, output, output_bias, nullptr};
+      if (given.post_norm == nullptr) return;
+      gain.assign(given.post_norm->gain.begin(), given.post_norm->gain.end());
+      bias.assign(given.post_norm->bias.begin(), given.post_norm->bias.end());
+      post_norm = {given.post_norm->kind, gain, bias, given.post_norm->eps};
+      parts.post_norm = &post_norm;
+    }
+  };
+
+  // Scores the edges into those nodes of a level whose values stream_ holds; the last level through the final norm.
+  void score_nodes(std::size_t level, const attention_parts<T>* attention, const matrix<T>* mlp,
+                   const norm<T>* final_norm) {
+    std::vector<std::size_t> tokens;  // that have edges
+    std::vector<std::size_t> rows;    // in stream_
+    for (std::size_t r = 0; r < stream_tokens_.size(); ++r)
+      if (graph_.reaches_output({level, stream_tokens_[r]})) tokens.push_back(stream_tokens_[r]), rows.push_back(r);
+    if (tokens.empty()) raise<contract_error>("layer ", graph_.layer_of(level), ": the last token's row is missing");
+
+    const T inverse = final_norm == nullptr ? T{1} : final_norm->inverse(stream_.row(rows.back()));
+    const auto through_final_norm = [&](std::span<T> c) {
+      if (final_norm != nullptr) final_norm->apply_linear(c, inverse);
+    };
+    matrix<T> nodes(tokens.size(), stream_.cols());
+    std::vector<T> scales(tokens.size());
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      std::copy_n(stream_.row(rows[i]).begin(), stream_.cols(), nodes.row(i).begin());
+      through_final_norm(nodes.row(i));
+      scales[i] = scales_[rows[i]];
+    }
+    if (attention != nullptr) score_attention(level, *attention, tokens, scales, nodes, through_final_norm);
+
+    std::vector<T> contribution(stream_.cols());
+    const auto single = [&](std::span<const T> vector, std::size_t i) {
+      std::copy(vector.begin(), vector.end(), contribution.begin());
+      through_final_norm(contribution);
+      return rule_.single(std::span<const T>(contribution), std::span<const T>(nodes.row(i)));
+    };
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const node n{level, tokens[i]};
+      scores_[graph_.residual_edge(n)] = single(before_.row(rows[i]), i);
+      if (mlp != nullptr) scores_[graph_.mlp_edge(n)] = single(mlp->row(rows[i]), i);
+      rule_.finish(std::span<T>(scores_).subspan(graph_.first_edge(n), graph_.edge_count(n)));
+    }
+  }
+
+  template <class FinalNorm>
+  void score_attention(std::size_t level, const attention_parts<T>& parts, std::span<const std::size_t> tokens,
+                       std::span<const T> scales, const matrix<T>& nodes, FinalNorm through_final_norm) {
+    const std::size_t sources = graph_.tokens();
+    vectors_.reset(sources, parts.output.cols);
+    head_scores_.reset(tokens.size(), sources);
+    for (std::size_t h = 0; h < graph_.heads(); ++h) {
+      detail::product<T>(values_of(parts, graph_.heads(), h), output_of(parts, graph_.heads(), h), vectors_);
+      for (std::size_t s = 0; s < sources; ++s) {
+        if (parts.post_norm != nullptr) parts.post_norm->apply_linear(vectors_.row(s), T{1});
+        through_final_norm(vectors_.row(s));
+      }
+      const head_contributions<T> head{rows_of(pattern_.head(h), tokens, gathered_), scales, vectors_, nodes};
+      rule_.attention(head, head_scores_.view());
+      for (std::size_t i = 0; i < tokens.size(); ++i) {
+        const edge_id first = graph_.attention_edge({level, tokens[i]}, 0, h);
+        for (std::size_t s = 0; s <= tokens[i]; ++s) scores_[first + s * graph_.heads()] = head_scores_(i, s);
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<std::size_t> tokens_of(row_list rows, std::size_t count) const {
+    std::vector<std::size_t> tokens(rows.begin(), rows.end());
+    if (rows.empty()) {
+      tokens.resize(count);
+      std::iota(tokens.begin(), tokens.end(), std::size_t{0});
+    }
+    return tokens;
+  }
+
+  void expect(std::size_t layer, step now, const char* call) const {
+    if (layer != layer_ || now != next_ || finished_)
+      raise<contract_error>(call, " of layer ", layer, " was called where ",
+                            next_ == step::attention ? "attend and join_attention" : "join_mlp", " of layer ", layer_,
+                            " of ", graph_.layers(), " was expected");
+  }
+
+  void check_shapes(std::size_t layer, matrix_view<const T> x, matrix_view<const T> out, row_list rows) const {
+    const std::size_t expected = rows.empty() ? graph_.tokens() : rows.size();
+    if (x.rows != expected || out.rows != expected || x.cols != out.cols || x.col_stride != 1 || out.col_stride != 1)
+      raise<contract_error>("layer ", layer, ": x has shape (", x.rows, ", ", x.cols, ") and out (", out.rows, ", ",
+                            out.cols, "), expected ", expected, " rows of one width in both, each stored side by side");
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      if (rows[r] >= graph_.tokens() || (r > 0 && rows[r] <= rows[r - 1]))
+        raise<contract_error>("layer ", layer, ": the list of rows must rise and stay below ", graph_.tokens());
+  }
+
+  void check_parts(std::size_t layer, matrix_view<const T> x, const attention_parts<T>& p) const {
+    const bool fits = p.values.rows == graph_.tokens() && p.output.cols == x.cols && p.output.rows > 0 &&
+                      p.values.cols > 0 && p.output.rows % graph_.heads() == 0 && p.output.rows % p.values.cols == 0 &&
+                      p.values.cols % (p.output.rows / graph_.heads()) == 0 &&
+                      (p.output_bias.empty() || p.output_bias.size() == x.cols) &&
+                      (p.post_norm == nullptr || p.post_norm->gain.size() == x.cols);
+    if (!fits)
+      raise<contract_error>("layer ", layer, ": attention_parts do not fit: values (", p.values.rows, ", ",
+                            p.values.cols, "), expected (", graph_.tokens(), ", kv_heads · head_width); output (",
+                            p.output.rows, ", ", p.output.cols, "), expected (", graph_.heads(), " · head_width, ",
+                            x.cols, "); a weight stored as (out, in) goes in as .transposed()");
+  }
+
+  // x on entry must be what the last join left: nobody else writes to the residual stream.
+  void check_stream(std::size_t layer, matrix_view<const T> x, const std::vector<std::size_t>& tokens) const {
+    for (std::size_t r = 0, before = 0; r < x.rows; ++r, ++before) {
+      while (before < stream_tokens_.size() && stream_tokens_[before] < tokens[r]) ++before;
+      if (before >= stream_tokens_.size() || stream_tokens_[before] != tokens[r] || x.cols != stream_.cols() ||
+          !std::equal(x.row(r).begin(), x.row(r).end(), stream_.row(before).begin()))
+        raise<contract_error>("layer ", layer, ", token ", tokens[r],
+                              ": the residual stream changed between the joins; only the hooks may add to x");
+    }
+    if (graph_.parallel() && next_ == step::mlp && before_.rows() != x.rows)
+      raise<contract_error>("layer ", layer, ": join_mlp of a parallel block needs the rows of join_attention");
+  }
+
+  void check_finite(std::size_t layer, matrix_view<const T> m, const char* what) const {
+    for (std::size_t r = 0; r < m.rows; ++r)
+      for (const T v : m.row(r))
+        if (!std::isfinite(v))
+          raise<numeric_error>("layer ", layer, ", token ", stream_tokens_[r], ": ", what, " is not finite (", v,
+                               "); do the weights hold NaN or infinity?");
+  }
+
+  graph graph_;
+  Rule rule_;
+  double tolerance_;
+  attention_pattern<T> pattern_;
+  std::vector<T> scores_;
+
+  matrix<T> stream_;                        // x as the last join left it
+  std::vector<std::size_t> stream_tokens_;  // its rows
+  matrix<T> before_;                        // the residual contribution to the current nodes
+  matrix<T> mlp_;                           // the MLP's
+  std::vector<T> scales_;                   // 1/rms of the post-norm, for each row
+  kept_parts kept_;
+  matrix<T> vectors_, head_scores_, gathered_;
+
+  std::size_t layer_ = 0;
+  step next_ = step::attention;
+  bool finished_ = false;
+  double largest_error_ = 0;
+};
+
+}  // namespace strata

@@ -1,0 +1,78 @@
+/// What a scoring rule is: how much an edge matters to its target node, from what the edge contributes to the node's
+/// value.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "strata/core/matrix_view.hpp"
+
+namespace strata {
+
+/// The contributions of one head's attention edges into a layer's targets, in factored form: edge (target i, source s)
+/// contributes weights(i, s) · scales[i] · vectors.row(s) to the node whose value is nodes.row(i). Sources beyond the
+/// target have weight 0.
+template <class T>
+struct head_contributions {
+  matrix_view<const T> weights;  // (targets, sources), after the softmax
+  std::span<const T> scales;     // (targets): 1/rms of the post-norm, 1 without one
+  matrix_view<const T> vectors;  // (sources, width): W_O v, through the linear part of the post-norm without its 1/rms
+  matrix_view<const T> nodes;    // (targets, width): node values
+};
+
+/// A scoring rule.
+///   attention(head, scores)        scores(i, s) of one head's edges; (targets, sources). Entries beyond the target are
+///   not read. single(contribution, node)     the score of a residual or MLP edge. finish(scores)                 what
+///   is done with all scores of a node together, in edge order (a division by their sum, say).
+/// At the last level contributions and node are seen through the linearised final norm.
+template <class R, class T>
+concept score_rule = requires(const R& rule, const head_contributions<T>& head, matrix_view<T> scores,
+                              std::span<const T> c, std::span<T> node_scores) {
+  rule.attention(head, scores);
+  { rule.single(c, c) } -> std::convertible_to<T>;
+  rule.finish(node_scores);
+};
+
+/// Divides the scores of a node by their sum; where it is 0, all become 0.
+template <class T>
+void divide_by_sum(std::span<T> scores) {
+  double sum = 0;
+  for (const T s : scores) sum += static_cast<double>(s);
+  for (T& s : scores) s = sum > 0 ? static_cast<T>(static_cast<double>(s) / sum) : T{0};
+}
+
+/// A rule from one function score(contribution, node) of spans, divided by the node's sum if asked for. Every
+/// contribution is formed: O(T²·H·width) work, but no T²·H·width memory. The plain way to a rule of one's own, and the
+/// reference for fast ones.
+template <class F>
+class per_edge {
+ public:
+  explicit per_edge(F score, bool divided_by_sum = false) : score_(score), divided_(divided_by_sum) {}
+
+  template <class T>
+  void attention(const head_contributions<T>& head, matrix_view<T> scores) const {
+    std::vector<T> contribution(head.vectors.cols);
+    for (std::size_t i = 0; i < scores.rows; ++i)
+      for (std::size_t s = 0; s < scores.cols; ++s) {
+        const T factor = head.weights(i, s) * head.scales[i];
+        for (std::size_t j = 0; j < contribution.size(); ++j) contribution[j] = factor * head.vectors(s, j);
+        scores(i, s) = static_cast<T>(score_(std::span<const T>(contribution), head.nodes.row(i)));
+      }
+  }
+  template <class T>
+  [[nodiscard]] T single(std::span<const T> contribution, std::span<const T> node) const {
+    return static_cast<T>(score_(contribution, node));
+  }
+  template <class T>
+  void finish(std::span<T> scores) const {
+    if (divided_) divide_by_sum(scores);
+  }
+
+ private:
+  F score_;
+  bool divided_;
+};
+
+}  // namespace strata

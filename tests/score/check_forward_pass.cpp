@@ -1,0 +1,74 @@
+#include "strata/score/check_forward_pass.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <set>
+#include <string>
+
+#include "support/plain_models.hpp"
+
+using plain::mistake;
+
+namespace {
+
+std::vector<int> tokens_of(const std::string& name) { return goldens::run(name).integer("tokens"); }
+
+}  // namespace
+
+TEST_CASE("correct passes of every family go through, with and without the other rows of the last layer") {
+  for (const std::string& name : plain::models()) {
+    CAPTURE(name);
+    plain::model model(name);
+    for (const bool trimmed : {false, true}) {
+      model.only_last_row_at_the_end = trimmed;
+      const auto report = strata::check_forward_pass(model, tokens_of(name));
+      CHECK(report.self_check_error < 1e-13);
+      CHECK(report.batch_error < 1e-13);
+    }
+  }
+}
+
+TEST_CASE("17 typical mistakes in a plug-in model are each refused, before and after post-norms") {
+  for (const std::string name : {"llama_bias", "olmo2_bias"}) {
+    for (int i = 1; i <= plain::mistakes; ++i) {
+      CAPTURE(name);
+      CAPTURE(i);
+      plain::model model(name);
+      model.with = static_cast<mistake>(i);
+      std::string said;
+      try {
+        if (model.with == mistake::values_cached) {  // the first run fills its cache
+          strata::no_hooks<double> none;
+          static_cast<void>(strata::run(model, tokens_of(name), none));
+          model.record_values = false;
+        }
+        static_cast<void>(strata::check_forward_pass(model, tokens_of(name)));
+      } catch (const strata::contract_error& e) {
+        said = e.what();
+      }
+      CHECK(said != "");
+    }
+  }
+}
+
+namespace {
+
+// A model that calls its block kind by the wrong name.
+struct misdeclared : plain::model {
+  using plain::model::model;
+  strata::model_shape shape() const {
+    auto s = plain::model::shape();
+    s.block = s.block == strata::block_kind::parallel ? strata::block_kind::sequential : strata::block_kind::parallel;
+    return s;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the wrong block kind is refused") {
+  for (const std::string name : {"gpt_neox", "gpt_neox_seq"}) {
+    misdeclared model(name);
+    CHECK_THROWS_AS(static_cast<void>(strata::check_forward_pass(model, tokens_of(name))), strata::contract_error);
+  }
+}
