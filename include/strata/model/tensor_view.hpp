@@ -1,0 +1,129 @@
+/// A tensor as it lies in a weight file, and the expansion of its values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "strata/core/contract.hpp"
+#include "strata/core/error.hpp"
+#include "strata/model/element_type.hpp"
+
+namespace strata {
+
+/// "(64, 48)"
+[[nodiscard]] inline std::string shape_text(std::span<const std::size_t> shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += concat(i == 0 ? "" : ", ", shape[i]);
+  return text + ")";
+}
+
+/// Valid as long as the file that it comes from.
+struct tensor_view {
+  std::string name;
+  std::string where;  // how messages call it: model.safetensors: tensor "name"
+  element_type dtype = element_type::f32;
+  std::vector<std::size_t> shape;
+  std::span<const std::byte> bytes;  // row by row, little-endian, at any alignment
+
+  [[nodiscard]] std::size_t elements() const {
+    std::size_t count = 1;
+    for (const std::size_t extent : shape) count *= extent;
+    return count;
+  }
+};
+
+namespace detail {
+
+template <class Stored, class T, class Widen>
+void expand_each(const std::byte* source, std::span<T> out, Widen widen) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, source + i * sizeof(Stored), sizeof stored);
+    out[i] = static_cast<T>(widen(stored));
+  }
+}
+
+template <class T>
+void expand_reals(const tensor_view& tensor, const std::byte* source, std::span<T> out) {
+  const auto same = [](auto value) { return value; };
+  switch (tensor.dtype) {
+    case element_type::f64:
+      return expand_each<double>(source, out, same);
+    case element_type::f32:
+      return expand_each<float>(source, out, same);
+    case element_type::f16:
+      return expand_each<std::uint16_t>(source, out, widen_f16);
+    case element_type::bf16:
+      return expand_each<std::uint16_t>(source, out, widen_bf16);
+    default:
+      raise<data_error>(tensor.where, " has type ", entry_of(tensor.dtype).name, ", expected F64, F32, F16 or BF16");
+  }
+}
+
+inline void expand_integers(const tensor_view& tensor, const std::byte* source, std::span<std::int32_t> out) {
+  const auto same = [](auto value) { return value; };
+  const auto narrow = [&](std::int64_t value) {
+    if (value < std::numeric_limits<std::int32_t>::min() || value > std::numeric_limits<std::int32_t>::max())
+      raise<data_error>(tensor.where, " holds ", value, ", expected 32-bit integers");
+    return value;
+  };
+  switch (tensor.dtype) {
+    case element_type::i64:
+      return expand_each<std::int64_t>(source, out, narrow);
+    case element_type::i32:
+      return expand_each<std::int32_t>(source, out, same);
+    case element_type::i16:
+      return expand_each<std::int16_t>(source, out, same);
+    case element_type::i8:
+      return expand_each<std::int8_t>(source, out, same);
+    case element_type::u8:
+    case element_type::boolean:
+      return expand_each<std::uint8_t>(source, out, same);
+    default:
+      raise<data_error>(tensor.where, " has type ", entry_of(tensor.dtype).name, ", expected an integer type");
+  }
+}
+
+template <class T>
+void expand_from(const tensor_view& tensor, std::size_t first, std::span<T> out) {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int32_t>);
+  const std::byte* source = tensor.bytes.data() + first * (entry_of(tensor.dtype).bits / 8);
+  if constexpr (std::is_floating_point_v<T>) {
+    expand_reals(tensor, source, out);
+  } else {
+    expand_integers(tensor, source, out);
+  }
+}
+
+}  // namespace detail
+
+/// The values of the tensor: F64, F32, F16 and BF16 to float or double, integers and booleans to std::int32_t.
+/// Requires: as many places as the tensor has elements.
+/// Throws:   strata::data_error if the tensor is not of such a type, or an integer does not fit.
+/// Cost:     one pass, no allocation.
+/// Accuracy: exact, but for F64 to float, which rounds to nearest.
+template <class T>
+void expand(const tensor_view& tensor, std::span<T> out) {
+  STRATA_ASSERT(out.size() == tensor.elements(), "expand: as many places as the tensor has elements");
+  detail::expand_from(tensor, 0, out);
+}
+
+/// The same for some consecutive rows (entries of the first dimension).
+/// Shape:    out: (rows, row length), as many rows as fit exactly.
+template <class T>
+void expand_rows(const tensor_view& tensor, std::size_t first_row, std::span<T> out) {
+  STRATA_ASSERT(!tensor.shape.empty() && first_row <= tensor.shape[0], "expand_rows: no such row");
+  const std::size_t row_length = tensor.shape[0] == 0 ? 0 : tensor.elements() / tensor.shape[0];
+  STRATA_ASSERT(row_length == 0 ? out.empty() : out.size() % row_length == 0, "expand_rows: whole rows only");
+  STRATA_ASSERT(first_row * row_length + out.size() <= tensor.elements(), "expand_rows: beyond the last row");
+  detail::expand_from(tensor, first_row * row_length, out);
+}
+
+}  // namespace strata

@@ -1,0 +1,104 @@
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/fuzz_llama_config.hpp"
+#include "model/fuzz_safetensors.hpp"
+#include "model/mutations.hpp"
+#include "strata/model/mapped_file.hpp"
+#include "support/goldens.hpp"
+#include "support/write_safetensors.hpp"
+
+namespace {
+
+using bytes = std::vector<std::uint8_t>;
+
+bytes small_weights() {
+  const std::vector<std::byte> file = safetensors_writer::file_bytes(
+      {safetensors_writer::f32("a.weight", {2, 3}, {1, 2, 3, 4, 5, 6}), safetensors_writer::bf16("b", {3}, {1, 2, 3}),
+       safetensors_writer::stored<std::int64_t>("c", "I64", {1}, {1LL << 40}),
+       safetensors_writer::stored<std::uint8_t>("d", "F8_E5M2", {2}, {1, 2})},
+      {{"format", "pt"}});
+  bytes out(file.size());
+  std::memcpy(out.data(), file.data(), file.size());
+  return out;
+}
+
+bytes config_of(const std::string& model) {
+  const strata::mapped_file file(goldens::model_folder(model) + "/config.json");
+  bytes out(file.bytes().size());
+  std::memcpy(out.data(), file.bytes().data(), out.size());
+  return out;
+}
+
+/// The first bytes in memory of exactly that size, so that a sanitizer sees a read beyond them.
+bytes first_of(const bytes& input, std::size_t length) {
+  return {input.begin(), input.begin() + static_cast<std::ptrdiff_t>(length)};
+}
+
+std::size_t header_end(const bytes& file) {
+  std::uint64_t length = 0;
+  std::memcpy(&length, file.data(), sizeof length);
+  return 8 + static_cast<std::size_t>(length);
+}
+
+}  // namespace
+
+TEST_CASE("a weight file that is cut off at any length is refused") {
+  const bytes whole = small_weights();
+  REQUIRE(fuzz_safetensors(whole));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CAPTURE(length);
+    REQUIRE_FALSE(fuzz_safetensors(first_of(whole, length)));
+  }
+}
+
+TEST_CASE("a weight file with any one bit of the header flipped is refused or readable") {
+  const bytes whole = small_weights();
+  std::size_t accepted = 0;
+  for (std::size_t bit = 0; bit < 8 * header_end(whole); ++bit) {
+    bytes flipped = whole;
+    flipped[bit / 8] = static_cast<std::uint8_t>(flipped[bit / 8] ^ (1U << (bit % 8)));
+    accepted += fuzz_safetensors(flipped) ? 1 : 0;
+  }
+  CHECK(accepted > 0);  // names and metadata may be anything
+  CHECK(accepted < 8 * header_end(whole) / 4);
+}
+
+TEST_CASE("mutated weight files are refused or readable") {
+  const bytes whole = small_weights();
+  for (std::uint32_t seed = 0; seed < 4000; ++seed) {
+    bytes changed = mutated(whole, header_end(whole), seed);
+    if (seed % 2 == 0 && changed.size() >= 8) {  // half of them with a length that fits again
+      const std::uint64_t length = changed.size() - 8 - (whole.size() - header_end(whole)) % (changed.size() - 7);
+      std::memcpy(changed.data(), &length, sizeof length);
+    }
+    fuzz_safetensors(changed);
+  }
+}
+
+TEST_CASE("a configuration that is cut off at any length is refused") {
+  bytes whole = config_of("llama_rope_llama3");
+  while (whole.back() != '}') whole.pop_back();
+  REQUIRE(fuzz_llama_config(whole));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CAPTURE(length);
+    REQUIRE_FALSE(fuzz_llama_config(first_of(whole, length)));
+  }
+}
+
+TEST_CASE("mutated configurations are refused or computable") {
+  for (const char* model : {"llama", "llama_rope_linear", "llama_rope_llama3"}) {
+    const bytes whole = config_of(model);
+    std::size_t accepted = 0;
+    for (std::uint32_t seed = 0; seed < 2000; ++seed)
+      accepted += fuzz_llama_config(mutated(whole, whole.size(), seed)) ? 1 : 0;
+    CHECK(accepted > 0);
+    CHECK(accepted < 1000);
+  }
+}
