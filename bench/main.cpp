@@ -1,0 +1,9 @@
+// The main program of every benchmark.
+#if __has_include(<catch2/catch_session.hpp>)
+#include <catch2/catch_session.hpp>
+int main(int argc, char* argv[]) { return Catch::Session().run(argc, argv); }
+#else
+#define CATCH_CONFIG_RUNNER
+#include <catch2/catch.hpp>
+int main(int argc, char* argv[]) { return Catch::Session().run(argc, argv); }
+#endif

@@ -1,0 +1,171 @@
+/// The s-Trace of one prompt: which part of the model's computation made the prediction, at every size.
+///
+///   prompt → recorded run → edge scores → edge order → prefix masks → masked runs → divergences → curve
+///
+/// Source: Kervadec et al., Tracing Computation Density in LLMs, arXiv 2605.27033.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "strata/core/error.hpp"
+#include "strata/forward/hooks.hpp"
+#include "strata/forward/masker.hpp"
+#include "strata/forward/prompt.hpp"
+#include "strata/forward/run.hpp"
+#include "strata/graph/composition.hpp"
+#include "strata/graph/edge_mask.hpp"
+#include "strata/graph/edge_order.hpp"
+#include "strata/graph/graph.hpp"
+#include "strata/measure/curve.hpp"
+#include "strata/measure/faithfulness.hpp"
+#include "strata/score/check_forward_pass.hpp"
+#include "strata/score/l1.hpp"
+#include "strata/score/recorder.hpp"
+#include "strata/search/best_first.hpp"
+
+namespace strata {
+
+/// How far a trace is. Stages: "check", "record", "order", "evaluate".
+struct trace_progress {
+  std::string_view stage;
+  std::size_t done = 0;
+  std::size_t total = 1;
+};
+
+struct trace_options {
+  std::vector<double> sizes{published_sizes.begin(), published_sizes.end()};  // ascending, in (0, 1]
+  attention_mask attention = attention_mask::after_softmax;
+  std::optional<token_id> target;  // whose cross-entropy and rank are measured
+  std::size_t batch = 1;           // masks in one call of a pass that takes batches
+  bool check = true;               // check_forward_pass on a few tokens before anything is scored
+  bool keep_scores = false;
+  std::function<bool(const trace_progress&)> progress;  // false: stop
+};
+
+/// The trace of one size.
+struct trace_point {
+  double size = 0;
+  edge_id edges = 0;  // ⌊size · E⌋
+  faithfulness measured;
+  composition made_of;
+};
+
+template <class T>
+struct trace_result {
+  graph edges;
+  std::vector<token_id> tokens;
+  std::vector<T> logits;  // of the plain run, last token: (vocabulary)
+  double entropy = 0;     // of P, nats
+  double self_check = 0;  // largest relative error of the recorded run
+  std::vector<T> scores;  // (E), if they were to be kept
+  edge_order order;       // as long as the largest size needs
+  std::vector<trace_point> curve;
+  double density = 0;  // area under TV over log10(size)
+  double tv_area = 0;  // the same from size 1e-3 on
+
+  /// The first size whose value is below the bound: smallest_below(0.2, [](const auto& m) { return m.total_variation;
+  /// }).
+  template <class Value>
+  [[nodiscard]] const trace_point* smallest_below(double bound, Value value) const {
+    for (const trace_point& point : curve)
+      if (value(point.measured) < bound) return &point;
+    return nullptr;
+  }
+};
+
+namespace detail {
+
+// A few different tokens for check_forward_pass: those of the prompt, and one more where it has only one.
+[[nodiscard]] inline std::vector<token_id> tokens_to_check(const model_shape& shape, std::span<const token_id> prompt) {
+  constexpr std::size_t most = 6;
+  std::vector<token_id> tokens;
+  for (const token_id t : prompt)
+    if (tokens.size() < most && std::find(tokens.begin(), tokens.end(), t) == tokens.end()) tokens.push_back(t);
+  const auto next = static_cast<token_id>((static_cast<std::size_t>(tokens[0]) + 1) % shape.vocabulary);
+  if (tokens.size() == 1 && next != tokens[0] && shape.context != 1) tokens.push_back(next);
+  return tokens;
+}
+
+}  // namespace detail
+
+/// Records, scores, orders, evaluates.
+/// Throws: strata::option_error for a prompt, target or sizes out of range; strata::contract_error for a forward pass
+/// that breaks
+///         the contract or does not add up; strata::numeric_error for NaN or infinity; strata::cancelled when progress
+///         says so.
+/// Cost:   one recorded run, the search, and one masked run for each different number of edges; with `check`, seven
+/// runs of up to
+///         six tokens before.
+template <forward_pass Model, class Rule = l1>
+[[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
+                                                         const trace_options& options = {}, const Rule& rule = Rule{}) {
+  using T = typename Model::scalar;
+  const model_shape shape = model.shape();
+  check_prompt(shape, tokens);
+  check_sizes(options.sizes);
+  if (options.target && (*options.target < 0 || static_cast<std::size_t>(*options.target) >= shape.vocabulary))
+    raise<option_error>("the target is ", *options.target, ", outside the vocabulary of ", shape.vocabulary);
+  const auto report = [&](std::string_view stage, std::size_t done, std::size_t total) {
+    if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
+  };
+
+  const graph edges(shape, tokens.size());
+  trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, 0, 0};
+  if (options.check) {
+    report("check", 0, 1);
+    static_cast<void>(check_forward_pass(model, detail::tokens_to_check(shape, tokens)));
+  }
+
+  report("record", 0, 1);
+  recorder<T, Rule> record(edges, rule);
+  result.logits = run(model, tokens, record);
+  if (!record.finished()) raise<contract_error>("the forward pass did not call finish");
+  result.self_check = record.largest_error();
+
+  report("order", 0, 1);
+  result.order = best_first<T>(edges, record.scores(), edges_at_size(edges, options.sizes.back()));
+  if (options.keep_scores) result.scores = record.take_scores();
+
+  const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
+  const faithfulness_to<T> measure(std::span<const T>(result.logits), target);
+  result.entropy = measure.entropy();
+  composition made_of;
+  std::vector<edge_mask> masks;      // of the sizes that are still to be run
+  std::vector<std::size_t> waiting;  // their first points
+  const auto evaluate = [&] {
+    const std::vector<T> logits = run_masked(model, tokens, masks, options.attention);
+    for (std::size_t i = 0; i < masks.size(); ++i)
+      result.curve[waiting[i]].measured =
+          measure(std::span<const T>(logits).subspan(i * shape.vocabulary, shape.vocabulary));
+    masks.clear();
+    waiting.clear();
+  };
+  for (const double size : options.sizes) {
+    report("evaluate", result.curve.size(), options.sizes.size());
+    const edge_id n = edges_at_size(edges, size);
+    while (made_of.edges < n) made_of.add(edges, edges.at(result.order[static_cast<std::size_t>(made_of.edges)]));
+    result.curve.push_back({size, n, {}, made_of});
+    if (result.curve.size() > 1 && result.curve[result.curve.size() - 2].edges == n) continue;  // the same trace again
+    masks.push_back(edge_mask::prefix(edges, result.order, static_cast<std::size_t>(n)));
+    waiting.push_back(result.curve.size() - 1);
+    if (masks.size() >= options.batch) evaluate();
+  }
+  if (!masks.empty()) evaluate();
+  for (std::size_t i = 1; i < result.curve.size(); ++i)
+    if (result.curve[i].edges == result.curve[i - 1].edges) result.curve[i].measured = result.curve[i - 1].measured;
+
+  std::vector<double> variation;
+  for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);
+  result.density = density(options.sizes, variation);
+  result.tv_area = tv_area(options.sizes, variation);
+  report("evaluate", result.curve.size(), result.curve.size());
+  return result;
+}
+
+}  // namespace strata
