@@ -1,0 +1,185 @@
+/// A trace as JSON. docs/json.md says what every key means.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/core/version.hpp"
+#include "strata/forward/masker.hpp"
+#include "strata/graph/edge.hpp"
+#include "strata/graph/shape.hpp"
+#include "strata/measure/nucleus.hpp"
+#include "strata/measure/softmax.hpp"
+#include "strata/trace.hpp"
+
+namespace strata {
+
+/// Number of the JSON's form; it changes when a reader of the old form would misread the new one.
+inline constexpr int json_schema = 1;
+
+[[nodiscard]] constexpr std::string_view name_of(attention_mask variant) {
+  switch (variant) {
+    case attention_mask::before_softmax:
+      return "before_softmax";
+    case attention_mask::ignored:
+      return "ignored";
+    default:
+      return "after_softmax";
+  }
+}
+
+/// A token and its probability.
+struct token_probability {
+  token_id token = 0;
+  double probability = 0;
+};
+
+/// The most probable tokens, best first.
+template <class T>
+[[nodiscard]] std::vector<token_probability> top_tokens(std::span<const T> logits, std::size_t count) {
+  std::vector<token_probability> top;
+  const double normaliser = log_sum_exp<T>(logits);
+  ranking<T> ranked(logits);
+  for (const std::size_t token : ranked.first(std::min(count, logits.size())))
+    top.push_back({static_cast<token_id>(token), std::exp(static_cast<double>(logits[token]) - normaliser)});
+  return top;
+}
+
+/// What a report says of a trace beside its result.
+struct trace_description {
+  std::string model;           // where it came from
+  std::size_t parameters = 0;  // 0: not known
+  model_shape shape;
+  std::function<std::string(token_id)> piece;  // the bytes of a token; empty: no tokenizer
+};
+
+namespace detail {
+
+/// The bytes in hex if they are not UTF-8 by themselves (a part of a character), otherwise nothing.
+[[nodiscard]] inline std::string hex_unless_utf8(const std::string& bytes) {
+  using json = nlohmann::json;
+  const std::string strict = json(bytes).dump(-1, ' ', false, json::error_handler_t::ignore);
+  const std::string replaced = json(bytes).dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string hex;
+  if (strict == replaced) return hex;
+  for (const char c : bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    hex += digits[static_cast<unsigned char>(c) / 16];
+    hex += digits[static_cast<unsigned char>(c) % 16];
+  }
+  return hex;
+}
+
+[[nodiscard]] inline nlohmann::ordered_json json_of(const model_shape& shape) {
+  return {{"layers", shape.layers},   {"heads", shape.heads},
+          {"width", shape.width},     {"vocabulary", shape.vocabulary},
+          {"context", shape.context}, {"block", shape.block == block_kind::parallel ? "parallel" : "sequential"}};
+}
+
+[[nodiscard]] inline nlohmann::ordered_json json_of(const trace_point& point) {
+  const faithfulness& m = point.measured;
+  nlohmann::ordered_json made_of;
+  for (std::size_t k = 0; k < edge_kind_names.size(); ++k)
+    made_of[std::string(edge_kind_names[k])] = point.made_of.kinds[k];
+  made_of["depth_quartiles"] = point.made_of.quartiles;
+  nlohmann::ordered_json out{{"size", point.size},
+                             {"edges", point.edges},
+                             {"kl", m.kl},
+                             {"tv", m.total_variation},
+                             {"js", m.jensen_shannon},
+                             {"top1", m.top1},
+                             {"nucleus", m.nucleus},
+                             {"nucleus_size", m.nucleus_size},
+                             {"entropy", m.entropy},
+                             {"cross_entropy", nullptr},
+                             {"rank", nullptr},
+                             {"top_token", m.top_token},
+                             {"first_tokens", m.first_five},
+                             {"reaches_input", point.made_of.reaches_input},
+                             {"composition", std::move(made_of)}};
+  if (m.cross_entropy) out["cross_entropy"] = *m.cross_entropy;
+  if (m.rank) out["rank"] = *m.rank;
+  return out;
+}
+
+/// First sizes at which a measure is below 0.5, 0.2, 0.1, 0.05; null where it never is.
+template <class T, class Value>
+[[nodiscard]] nlohmann::ordered_json smallest_of(const trace_result<T>& result, Value value) {
+  nlohmann::ordered_json out;
+  for (const char* bound : {"0.5", "0.2", "0.1", "0.05"}) {
+    const trace_point* point = result.smallest_below(std::stod(bound), value);
+    out[bound] = point == nullptr ? nlohmann::ordered_json() : nlohmann::ordered_json(point->size);
+  }
+  return out;
+}
+
+}  // namespace detail
+
+/// Everything of a trace but its single edges.
+template <class T>
+[[nodiscard]] nlohmann::ordered_json to_json(const trace_result<T>& result, const trace_options& options,
+                                             const trace_description& description) {
+  using json = nlohmann::ordered_json;
+  json out;
+  out["schema"] = json_schema;
+  out["version"] = version;
+  out["model"] = detail::json_of(description.shape);
+  out["model"]["path"] = description.model;
+  out["model"]["parameters"] = description.parameters == 0 ? json() : json(description.parameters);
+  out["options"] = {{"sizes", options.sizes},
+                    {"attention_mask", name_of(options.attention)},
+                    {"score", "l1"},
+                    {"ablation", "zero"},
+                    {"target", options.target ? json(*options.target) : json()},
+                    {"check", options.check}};
+  out["tokens"] = result.tokens;
+  if (description.piece) {
+    json pieces = json::array();
+    json bytes = json::array();
+    bool any = false;
+    for (const token_id token : result.tokens) {
+      const std::string piece = description.piece(token);
+      const std::string hex = detail::hex_unless_utf8(piece);
+      any = any || !hex.empty();
+      pieces.push_back(piece);
+      bytes.push_back(hex.empty() ? json() : json(hex));
+    }
+    out["pieces"] = std::move(pieces);
+    if (any) out["bytes"] = std::move(bytes);
+  } else {
+    out["pieces"] = nullptr;
+  }
+  out["edges_total"] = result.edges.edge_count();
+  out["self_check"] = result.self_check;
+  out["entropy"] = result.entropy;
+  out["density"] = result.density;
+  out["tv_area"] = result.tv_area;
+  out["top"] = json::array();
+  for (const token_probability& top : top_tokens<T>(result.logits, 10)) {
+    json entry{{"token", top.token}, {"piece", nullptr}, {"probability", top.probability}};
+    if (description.piece) {
+      const std::string piece = description.piece(top.token);
+      entry["piece"] = piece;
+      if (const std::string hex = detail::hex_unless_utf8(piece); !hex.empty()) entry["bytes"] = hex;
+    }
+    out["top"].push_back(std::move(entry));
+  }
+  out["smallest"] = {{"tv", detail::smallest_of(result, [](const faithfulness& m) { return m.total_variation; })},
+                     {"kl", detail::smallest_of(result, [](const faithfulness& m) { return m.kl; })}};
+  out["curve"] = json::array();
+  for (const trace_point& point : result.curve) out["curve"].push_back(detail::json_of(point));
+  return out;
+}
+
+/// The text of a JSON document: +∞ becomes null, bytes that are no UTF-8 become U+FFFD.
+[[nodiscard]] inline std::string json_text(const nlohmann::ordered_json& document) {
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace strata
