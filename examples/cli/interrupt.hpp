@@ -10,21 +10,43 @@
 namespace cli {
 
 namespace detail {
-inline char part_of_output[4096];  // of the file that is being written; empty: none
+inline char part_of_output[4096];                 // of the file that is being written; empty: none
+inline volatile sig_atomic_t progress_shown = 0;  // whether a progress line stands on stderr
 
 extern "C" inline void leave_at_once(int signal) {  // calls only what a signal handler may
   if (part_of_output[0] != '\0') unlink(part_of_output);
+  if (progress_shown != 0) static_cast<void>(!write(STDERR_FILENO, "\r\033[K", 4));
   _exit(128 + signal);
 }
+
+inline constexpr int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
 }  // namespace detail
 
 // Before the first file is opened.
 inline void leave_on_interrupt() {
   struct sigaction action = {};
   action.sa_handler = detail::leave_at_once;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  for (const int signal : detail::interrupts) sigaction(signal, &action, nullptr);
 }
 
+// Interrupts wait as long as it lives: a file and the note that it has to be removed come and go together.
+class interrupts_wait {
+ public:
+  interrupts_wait() {
+    sigset_t waiting;
+    sigemptyset(&waiting);
+    for (const int signal : detail::interrupts) sigaddset(&waiting, signal);
+    sigprocmask(SIG_BLOCK, &waiting, &before_);
+  }
+  interrupts_wait(const interrupts_wait&) = delete;
+  interrupts_wait& operator=(const interrupts_wait&) = delete;
+  ~interrupts_wait() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+// Call while interrupts wait.
 inline void remove_on_interrupt(const std::string& part) {
   if (part.size() < sizeof detail::part_of_output) std::memcpy(detail::part_of_output, part.c_str(), part.size() + 1);
 }

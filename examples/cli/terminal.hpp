@@ -1,16 +1,22 @@
 // What a person sees: the trace as lines of text.
 #pragma once
 
+#include <sys/ioctl.h>
+#include <unicode/uchar.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "strata/measure/nucleus.hpp"
 #include "strata/report/json.hpp"
+#include "strata/text/utf8.hpp"
 #include "strata/trace.hpp"
 
 namespace cli {
@@ -29,39 +35,77 @@ inline bool wants_colour(int descriptor) {
          (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
+// Columns of a line: those of the terminal, otherwise 100.
+inline std::size_t line_columns(int descriptor) {
+  constexpr std::size_t least = 40, usual = 100;
+  winsize size{};
+  const bool known = ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? std::max<std::size_t>(least, size.ws_col) : usual;
+}
+
 // 1234567 → "1,234,567"
 inline std::string grouped(strata::edge_id n) {
-  std::string digits = std::to_string(n);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-  return digits;
+  std::string out;
+  const std::string digits = std::to_string(n);
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
 }
 
-// A piece of text in quotes, on one line; bytes that are no UTF-8 as \xNN.
-inline std::string quoted(const std::string& piece) {
-  const bool utf8 = strata::detail::hex_unless_utf8(piece).empty();
-  std::string out = "\"";
-  for (const char c : piece) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !utf8)) {
-      char hex[5];
-      std::snprintf(hex, sizeof hex, "\\x%02X", byte);
-      out += hex;
+// A piece of text on one line: bytes that are no UTF-8 as \xNN, characters that cannot be seen as \n, \t or \u{N}.
+inline std::string on_one_line(std::string_view piece) {
+  std::string out;
+  char escape[16];
+  for (std::size_t at = 0; at < piece.size();) {
+    const std::size_t begin = at;
+    const std::int32_t point = strata::next_code_point(piece, at);
+    if (point < 0) {
+      for (std::size_t i = begin; i < at; ++i) {
+        std::snprintf(escape, sizeof escape, "\\x%02X", static_cast<unsigned>(static_cast<unsigned char>(piece[i])));
+        out += escape;
+      }
+    } else if (point == '\n' || point == '\t' || point == '\\') {
+      out += point == '\n' ? "\\n" : point == '\t' ? "\\t" : "\\\\";
+    } else if (u_isprint(point) == 0) {
+      std::snprintf(escape, sizeof escape, "\\u{%X}", static_cast<unsigned>(point));
+      out += escape;
     } else {
-      out += c;
+      out += piece.substr(begin, at - begin);
     }
   }
-  return out + "\"";
+  return out;
 }
 
-// Fills up with blanks to a width counted in characters, not bytes.
-inline std::string padded(std::string text, std::size_t width) {
-  const auto characters = static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-  if (characters < width) text.append(width - characters, ' ');
+inline std::size_t columns_of(std::int32_t point) {
+  const auto category = u_charType(point);
+  if (category == U_NON_SPACING_MARK || category == U_ENCLOSING_MARK) return 0;
+  const int width = u_getIntPropertyValue(point, UCHAR_EAST_ASIAN_WIDTH);
+  return width == U_EA_WIDE || width == U_EA_FULLWIDTH ? 2 : 1;
+}
+
+// How wide a text is on the screen.
+inline std::size_t columns_of(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t at = 0; at < text.size();) columns += columns_of(strata::next_code_point(text, at));
+  return columns;
+}
+
+// The text, or its beginning and "…".
+inline std::string shortened(const std::string& text, std::size_t columns) {
+  if (columns_of(text) <= columns) return text;
+  std::size_t kept = 0, end = 0;
+  for (std::size_t at = 0; at < text.size(); end = at) {
+    kept += columns_of(strata::next_code_point(text, at));
+    if (kept + 1 > columns) break;
+  }
+  return text.substr(0, end) + "…";
+}
+
+inline std::string padded(std::string text, std::size_t columns) {
+  const std::size_t taken = columns_of(text);
+  if (taken < columns) text.append(columns - taken, ' ');
   return text;
 }
 
@@ -72,11 +116,13 @@ inline std::string number(const char* format, double value) {
   return text;
 }
 
-inline std::string percent(double share) {
-  return number(share > 0 && share < 0.0995 ? "%.1f %%" : "%.0f %%", 100 * share);
-}
-inline double share_of(strata::edge_id part, strata::edge_id whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+inline std::string size_text(double size) { return number("%.4g", size); }
+
+inline std::string probability(double p) { return p > 0 && p < 0.0005 ? "<0.1 %" : number("%.1f %%", 100 * p); }
+
+inline std::string share(strata::edge_id part, strata::edge_id whole) {
+  const double percent = 100 * static_cast<double>(part) / static_cast<double>(whole);
+  return percent > 0 && percent < 0.5 ? "<1 %" : number("%.0f %%", percent);
 }
 
 // How much of the distribution is there: 1 − TV in twenty steps, eighths of a character where it matters.
@@ -88,101 +134,169 @@ inline std::string bar(double recovered) {
   return out + eighths[steps % 8];
 }
 
+// Texts one after the other; one that no longer fits goes to a new line, behind the margin.
+class flow {
+ public:
+  explicit flow(std::size_t columns) : columns_(columns) {}
+
+  // The gap, and what dims it, stand only between texts of one line.
+  void add(const std::string& text, const std::string& gap, const char* before = "", const char* after = "") {
+    const std::size_t wide = columns_of(text);
+    if (at_ > margin && at_ + columns_of(gap) + wide > columns_) {
+      std::printf("\n%*s", static_cast<int>(margin), "");
+      at_ = margin;
+    } else if (at_ > margin) {
+      std::printf("%s", gap.c_str());
+      at_ += columns_of(gap);
+    }
+    std::printf("%s%s%s", before, text.c_str(), after);
+    at_ += wide;
+  }
+
+  static constexpr std::size_t margin = 9;  // behind the words at the left
+
+ private:
+  std::size_t columns_;
+  std::size_t at_ = margin;
+};
+
 class trace_printer {
  public:
-  trace_printer(const strata::trace_description& about, palette colours) : about_(about), c_(colours) {}
+  trace_printer(const strata::trace_description& about, palette colours, std::size_t columns)
+      : about_(about), c_(colours), columns_(columns) {}
 
   template <class T>
-  void print(const strata::trace_result<T>& result) const {
+  void print(const strata::trace_result<T>& result, std::optional<strata::token_id> target) const {
     print_prompt(result);
-    print_prediction(result);
+    print_prediction(result, target);
     print_curve(result);
     print_smallest(result);
-    std::printf("\n%sdensity%s %.2f of %.0f (area under TV over log10 of the size); from size 0.001 on %.2f of 3\n",
-                c_.bold, c_.off, result.density, std::abs(std::log10(result.curve.front().size)), result.tv_area);
+    print_density(result);
   }
 
  private:
-  std::string shown(strata::token_id token) const {
-    return about_.piece ? quoted(about_.piece(token)) : std::to_string(token);
+  static constexpr std::size_t longest_piece = 30;  // in columns
+
+  std::string shown(strata::token_id token, std::size_t longest = longest_piece) const {
+    const std::optional<std::string> piece = about_.piece ? about_.piece(token) : std::nullopt;
+    return piece ? '"' + shortened(on_one_line(*piece), longest - 2) + '"' : "token " + std::to_string(token);
   }
+
+  void begin(const char* word) const { std::printf("%s%s%s%*s", c_.bold, word, c_.off, pad(word), ""); }
+  static int pad(std::string_view word) { return static_cast<int>(flow::margin - word.size()); }
 
   template <class T>
   void print_prompt(const strata::trace_result<T>& result) const {
-    std::printf("%sprompt%s   ", c_.bold, c_.off);
+    begin("prompt");
+    flow line(columns_);
     for (std::size_t i = 0; i < result.tokens.size(); ++i) {
-      std::string piece = shown(result.tokens[i]);
-      if (about_.piece) piece = piece.substr(1, piece.size() - 2);
-      std::printf("%s%s%s%s", i == 0 ? "" : c_.dim, i == 0 ? "" : "|", i == 0 ? "" : c_.off, piece.c_str());
+      const std::optional<std::string> piece = about_.piece ? about_.piece(result.tokens[i]) : std::nullopt;
+      const bool last = i + 1 == result.tokens.size();
+      line.add(piece ? shortened(on_one_line(*piece), longest_piece) : std::to_string(result.tokens[i]), "");
+      if (!last) line.add("|", "", c_.dim, c_.off);
     }
-    std::printf("\n         %s%zu token%s, %s edges in %zu layers of %zu heads%s\n", c_.dim, result.tokens.size(),
-                result.tokens.size() == 1 ? "" : "s", grouped(result.edges.edge_count()).c_str(), about_.shape.layers,
-                about_.shape.heads, c_.off);
+    std::printf("\n%*s%s%zu token%s, %s edges in %zu layers of %zu heads%s\n", pad(""), "", c_.dim,
+                result.tokens.size(), result.tokens.size() == 1 ? "" : "s (parted by |)",
+                grouped(result.edges.edge_count()).c_str(), about_.shape.layers, about_.shape.heads, c_.off);
   }
 
   template <class T>
-  void print_prediction(const strata::trace_result<T>& result) const {
-    std::printf("%snext%s     ", c_.bold, c_.off);
-    const auto top = strata::top_tokens<T>(result.logits, 5);
-    for (std::size_t i = 0; i < top.size(); ++i)
-      std::printf("%s%s%s%s %s", i == 0 ? "" : "   ", i == 0 ? c_.accent : "", shown(top[i].token).c_str(),
-                  i == 0 ? c_.off : "", percent(top[i].probability).c_str());
-    std::printf("   %s(entropy %.2f nats)%s\n\n", c_.dim, result.entropy, c_.off);
+  void print_prediction(const strata::trace_result<T>& result, std::optional<strata::token_id> target) const {
+    begin("next");
+    flow line(columns_);
+    bool first = true;
+    for (const auto& [token, p] : strata::top_tokens<T>(result.logits, 5)) {
+      line.add(shown(token) + ' ' + probability(p), "   ", first ? c_.accent : "", first ? c_.off : "");
+      first = false;
+    }
+    std::printf("\n%*s%sentropy %.2f nats%s\n", pad(""), "", c_.dim, result.entropy, c_.off);
+    if (!target) return;
+    const auto wanted = static_cast<std::size_t>(*target);
+    begin("target");
+    std::printf("%s %s, rank %zu\n", shown(*target).c_str(),
+                probability(std::exp(-strata::cross_entropy<T>(result.logits, wanted))).c_str(),
+                strata::rank_of<T>(result.logits, wanted));
   }
 
   template <class T>
   void print_curve(const strata::trace_result<T>& result) const {
-    std::printf("%s    size      edges       KL     TV  top-1  predicts        recovered (1 - TV)%s\n", c_.bold,
-                c_.off);
-    std::size_t first = 0;  // sizes that reach no input and all say the same
-    while (first < result.curve.size() && !result.curve[first].made_of.reaches_input &&
-           result.curve[first].measured.total_variation == result.curve[0].measured.total_variation)
-      ++first;
-    if (first > 0) {
-      const strata::trace_point& last = result.curve[first - 1];
-      print_line(last, first > 1 ? "<=" : "  ", "no edge from the prompt yet: the answer without any input");
+    std::printf("\n%sWith only so many edges kept (KL, TV: distance from the model's prediction, 0 is the same):%s\n",
+                c_.dim, c_.off);
+    std::printf("%s       size  %*s       KL     TV  top-1  predicts          recovered (1 - TV)%s\n", c_.bold,
+                edge_columns(result), "edges", c_.off);
+    const auto alike = [&](const strata::trace_point& point) {  // reaches no input, and says what the first one says
+      return !point.made_of.reaches_input &&
+             point.measured.total_variation == result.curve.front().measured.total_variation;
+    };
+    const auto first = std::find_if_not(result.curve.begin(), result.curve.end(), alike);
+    if (first != result.curve.begin()) {
+      const strata::trace_point& last = *(first - 1);
+      print_numbers(last, first - result.curve.begin() > 1 ? "≤" : " ", edge_columns(result));
+      const bool uniform =
+          std::abs(last.measured.entropy - std::log(static_cast<double>(about_.shape.vocabulary))) < 1e-6;
+      std::printf("%sreaches no input: %s%s\n", c_.dim,
+                  uniform ? "every token is equally likely" : "the same answer for every prompt", c_.off);
     }
-    for (std::size_t i = first; i < result.curve.size(); ++i) print_line(result.curve[i], "  ", nullptr);
+    for (auto point = first; point != result.curve.end(); ++point) {
+      const strata::faithfulness& m = point->measured;
+      print_numbers(*point, " ", edge_columns(result));
+      std::printf("%s    %s %s%s%s\n", m.top1 ? "yes" : "no ",
+                  padded(shown(static_cast<strata::token_id>(m.top_token), 16), 16).c_str(), c_.accent,
+                  (' ' + bar(1 - m.total_variation)).c_str(), c_.off);
+    }
   }
 
-  void print_line(const strata::trace_point& point, const char* sign, const char* instead) const {
-    const strata::faithfulness& m = point.measured;
-    std::printf("%s%6s  %9s  %7s  %5.3f  ", sign, number("%.4g", point.size).c_str(), grouped(point.edges).c_str(),
-                number("%.3f", m.kl).c_str(), m.total_variation);
-    if (instead != nullptr) {
-      std::printf("%s%s%s\n", c_.dim, instead, c_.off);
-    } else {
-      std::printf("%s    %s%s%s%s\n", m.top1 ? "yes" : "no ",
-                  padded(shown(static_cast<strata::token_id>(m.top_token)), 15).c_str(), c_.accent,
-                  (" " + bar(1 - m.total_variation)).c_str(), c_.off);
-    }
+  template <class T>
+  static int edge_columns(const strata::trace_result<T>& result) {
+    return static_cast<int>(std::max<std::size_t>(5, grouped(result.edges.edge_count()).size()));
+  }
+
+  static void print_numbers(const strata::trace_point& point, const char* sign, int edge_columns) {
+    std::printf("%s %9s  %*s  %7s  %5.3f  ", sign, size_text(point.size).c_str(), edge_columns,
+                grouped(point.edges).c_str(), number("%.3f", point.measured.kl).c_str(),
+                point.measured.total_variation);
   }
 
   template <class T>
   void print_smallest(const strata::trace_result<T>& result) const {
     constexpr double bound = 0.2;
     const strata::trace_point* smallest = result.smallest_below(bound, [](const auto& m) { return m.total_variation; });
-    std::printf("\n");
     if (smallest == nullptr) {
-      std::printf("no trace of these sizes has TV < %.1f\n", bound);
+      std::printf("\nNo trace of these sizes is faithful (TV < %.1f).\n", bound);
       return;
     }
     const strata::composition& made = smallest->made_of;
-    std::printf("%ssmallest faithful trace%s (TV < %.1f): %s%s of %s edges%s, size %s\n", c_.bold, c_.off, bound,
-                c_.accent, grouped(smallest->edges).c_str(), grouped(result.edges.edge_count()).c_str(), c_.off,
-                number("%.4g", smallest->size).c_str());
-    std::printf(
-        "  kind      attention %s, MLP %s, residual %s\n", percent(share_of(made.attention(), made.edges)).c_str(),
-        percent(share_of(made.mlp(), made.edges)).c_str(), percent(share_of(made.residual(), made.edges)).c_str());
-    std::printf("  depth     ");
-    static constexpr const char* quarters[] = {"first quarter of the layers", "second", "third", "last"};
-    for (std::size_t q = 0; q < 4; ++q)
-      std::printf("%s%s %s", q == 0 ? "" : ", ", quarters[q], percent(share_of(made.quartiles[q], made.edges)).c_str());
+    std::printf("\n%sSmallest faithful trace%s (TV < %.1f): %s%s of %s edges%s, size %s, TV %.3f\n", c_.bold, c_.off,
+                bound, c_.accent, grouped(smallest->edges).c_str(), grouped(result.edges.edge_count()).c_str(), c_.off,
+                size_text(smallest->size).c_str(), smallest->measured.total_variation);
+    if (made.edges == 0) return;
+    std::printf("  kind   attention %s, MLP %s, residual %s\n", share(made.attention(), made.edges).c_str(),
+                share(made.mlp(), made.edges).c_str(), share(made.residual(), made.edges).c_str());
+    std::printf("  depth ");
+    static constexpr const char* quarters[] = {" first quarter of the layers ", ", second ", ", third ", ", last "};
+    for (std::size_t q = 0; q < 4; ++q) std::printf("%s%s", quarters[q], share(made.quartiles[q], made.edges).c_str());
     std::printf("\n");
+  }
+
+  // Areas under a curve: of one size there is none.
+  template <class T>
+  void print_density(const strata::trace_result<T>& result) const {
+    constexpr double from = 1e-3;
+    const double first = result.curve.front().size, last = result.curve.back().size;
+    if (result.curve.size() < 2) return;
+    std::printf(
+        "\n%sDensity%s %.2f of %.3g: the area under TV over log10(size); the lower, the fewer edges are enough\n",
+        c_.bold, c_.off, result.density, std::log10(last / first));
+    const auto middle =
+        std::find_if(result.curve.begin(), result.curve.end(), [](const auto& point) { return point.size >= from; });
+    if (first < from && middle != result.curve.end() && middle->size < last)
+      std::printf("        %.2f of %.3g from size %s on\n", result.tv_area, std::log10(last / middle->size),
+                  size_text(middle->size).c_str());
   }
 
   const strata::trace_description& about_;
   palette c_;
+  std::size_t columns_;
 };
 
 }  // namespace cli

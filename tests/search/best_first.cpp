@@ -42,6 +42,15 @@ std::vector<edge_id> plain_search(const graph& g, const std::vector<float>& scor
 
 std::vector<edge_id> to_vector(const edge_order& order) { return {order.begin(), order.end()}; }
 
+// The search by node and the sorted order, which must be the same.
+template <class T>
+std::vector<edge_id> both_orders(const graph& g, const std::vector<T>& score) {
+  const auto by_node = strata::best_first_by_node<T>(
+      g, [&](strata::node n) { return std::span<const T>(score).subspan(g.first_edge(n), g.edge_count(n)); });
+  CHECK(by_node == strata::detail::whole_order<T>(g, score, g.edge_count()));
+  return to_vector(by_node);
+}
+
 }  // namespace
 
 TEST_CASE("the order is that of a plain search, ties included") {
@@ -51,7 +60,7 @@ TEST_CASE("the order is that of a plain search, ties included") {
       std::vector<float> score(g.edge_count());
       for (float& s : score)
         s = static_cast<float>(random() % static_cast<unsigned>(values)) / static_cast<float>(values);
-      CHECK(to_vector(strata::best_first<float>(g, score)) == plain_search(g, score));
+      CHECK(both_orders<float>(g, score) == plain_search(g, score));
     }
   });
 }
@@ -62,7 +71,7 @@ TEST_CASE("nodes with many edges, sorted in pieces, give the order of a plain se
   for (const unsigned values : {2U, 50U, 1U << 30}) {
     std::vector<float> score(g.edge_count());
     for (float& s : score) s = static_cast<float>(random() % values);
-    CHECK(to_vector(strata::best_first<float>(g, score)) == plain_search(g, score));
+    CHECK(both_orders<float>(g, score) == plain_search(g, score));
   }
 }
 
@@ -88,9 +97,12 @@ TEST_CASE("a limit gives the first edges of the whole order") {
   std::vector<float> score(g.edge_count());
   for (float& s : score) s = static_cast<float>(random());
   const std::vector<edge_id> whole = to_vector(strata::best_first<float>(g, score));
-  for (const std::size_t limit : {std::size_t{0}, std::size_t{1}, std::size_t{17}, whole.size()})
+  for (const std::size_t limit : {std::size_t{0}, std::size_t{1}, std::size_t{17}, whole.size()}) {
     CHECK(to_vector(strata::best_first<float>(g, score, limit)) ==
           std::vector<edge_id>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(limit)));
+    CHECK(to_vector(strata::detail::whole_order<float>(g, score, limit)) ==
+          std::vector<edge_id>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(limit)));
+  }
 }
 
 TEST_CASE("scores are asked for once a reached node, and need not stay") {
@@ -109,10 +121,30 @@ TEST_CASE("scores are asked for once a reached node, and need not stay") {
   CHECK(order == strata::best_first<float>(g, score));
 }
 
+TEST_CASE("the sorted order is that of the search by node: negative scores, zeros of both signs, doubles, many ties") {
+  std::mt19937 random(5);
+  for (const bool parallel : {false, true})
+    for (const std::size_t layers : {1U, 2U, 5U})
+      for (const std::size_t tokens : {1U, 2U, 17U}) {
+        const graph g(layers, 3, tokens, parallel ? strata::block_kind::parallel : strata::block_kind::sequential);
+        for (const unsigned values : {1U, 2U, 5U, 100U, 1U << 30}) {
+          std::vector<double> score(g.edge_count());
+          for (double& s : score) {
+            s = static_cast<double>(random() % values) - static_cast<double>(values / 2);
+            if (s == 0 && random() % 2 == 0) s = -0.0;
+          }
+          static_cast<void>(both_orders<double>(g, score));
+          static_cast<void>(both_orders<float>(g, std::vector<float>(score.begin(), score.end())));
+        }
+      }
+}
+
 TEST_CASE("a score that is not a number is refused with its node") {
   const graph g(1, 1, 2, strata::block_kind::sequential);
   std::vector<float> score(g.edge_count(), 1.0F);
   score[g.mlp_edge(g.output())] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::best_first<float>(g, score)),
-                       "level 2, token 1: the score of incoming edge 1 is not a number", strata::numeric_error);
+                       "level 2, token 1: the score of an incoming edge is not a number", strata::numeric_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::best_first<float>(g, score, 0)),
+                       "level 2, token 1: the score of an incoming edge is not a number", strata::numeric_error);
 }

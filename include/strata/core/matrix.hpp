@@ -17,8 +17,15 @@ class matrix {
   matrix(std::size_t rows, std::size_t cols) : values_(rows * cols), rows_(rows), cols_(cols) {}
 
   explicit matrix(matrix_view<const T> source) : matrix(source.rows, source.cols) {
-    for (std::size_t i = 0; i < rows_; ++i)
-      for (std::size_t j = 0; j < cols_; ++j) (*this)(i, j) = source(i, j);
+    for (std::size_t i = 0; i < rows_; ++i) {
+      T* const to = values_.data() + i * cols_;
+      const T* const from = source.data + i * source.row_stride;
+      if (source.col_stride == 1) {
+        std::copy_n(from, cols_, to);
+      } else {
+        for (std::size_t j = 0; j < cols_; ++j) to[j] = from[j * source.col_stride];
+      }
+    }
   }
 
   [[nodiscard]] std::size_t rows() const { return rows_; }

@@ -32,9 +32,9 @@ enum class terms { total_variation, jensen_shannon, all };
 /// [p·ln(2p/(p+q)) + q·ln(2q/(p+q))] / ((p+q)/2), a function of |Δ| = |ln p − ln q| alone; `ratio` is e^(−Δ) = q/p.
 /// With t = tanh(|Δ|/2) = |q−p|/(q+p) it is (1+t)·ln(1+t) + (1−t)·ln(1−t): the series t² + t⁴/6 + t⁶/15 + … near 0,
 /// 2·ln 2 − |Δ|·(1−t) − 2·ln(1 + e^(−|Δ|)) elsewhere.
-template <class Arch>
+template <class T, class Arch>
 [[nodiscard]] lanes<double, Arch> jensen_shannon_density(const lanes<double, Arch>& delta,
-                                                         const split_exp<Arch>& ratio) {
+                                                         const split_exp<T, Arch>& ratio) {
   using wide = lanes<double, Arch>;
   static constexpr double series[] = {1.0,      1.0 / 6,  1.0 / 15,  1.0 / 28,  1.0 / 45,
                                       1.0 / 66, 1.0 / 91, 1.0 / 120, 1.0 / 153, 1.0 / 190};  // 1 / (k·(2k − 1))
@@ -74,10 +74,10 @@ template <class T, class Arch, terms Terms, class Weights>
     const wide q_logit = load_double<Arch>(q_logits.data() + i, count, none);
     const wide p = weight_of(i, p_logit);
     const wide delta = ((p_logit - q_logit) - wide(ratio.base)) + wide(ratio.offset);
-    const split_exp<Arch> e(-delta);
+    const split_exp<T, Arch> e(-delta);
     wide q = p * e.value(), difference = p * abs(e.minus_one());
     wide divergence(0.0);
-    if constexpr (Terms != terms::total_variation) divergence = (p + q) * jensen_shannon_density<Arch>(delta, e);
+    if constexpr (Terms != terms::total_variation) divergence = (p + q) * jensen_shannon_density<T, Arch>(delta, e);
 
     const auto far = (p == wide(0.0)) || (delta < wide(far_below));
     if (any(far)) {
@@ -109,7 +109,7 @@ template <class T, class Arch, terms Terms>
 [[nodiscard]] divergences one_pair(std::span<const T> p_logits, std::span<const T> q_logits) {
   STRATA_ASSERT(p_logits.size() == q_logits.size(), "two distributions of different lengths");
   const double p_largest = largest_logit<T, Arch>(p_logits, "P"), q_largest = largest_logit<T, Arch>(q_logits, "Q");
-  const computed_weights<Arch> weights{p_largest};
+  const computed_weights<T, Arch> weights{p_largest};
   const log_ratio ratio = compare<T, Arch>(p_logits, p_largest, q_logits, q_largest, weights);
   return differences<T, Arch, Terms>(p_logits, p_largest, q_logits, q_largest, ratio, weights);
 }
@@ -122,15 +122,15 @@ template <class T, class Arch, terms Terms>
 /// Returns:  ≥ 0; exactly 0 for identical inputs; +∞ if some q = 0 where p > 0.
 /// Throws:   numeric_error at the first NaN or +∞, or if all logits are −∞.
 /// Cost:     two passes over both, one for the largest logits; no allocation. 2 exponentials a token.
-/// Accuracy: computed in double; relative error ≤ 1e-12 where KL > 1e-10, absolute ≤ 1e-16 below, for logits up to 100;
-///           docs/accuracy.md has what larger ones cost.
+/// Accuracy: sums in double; relative error ≤ 1e-12 (double), 1e-9 (float) where KL > 1e-10, absolute ≤ 1e-16 below,
+///           for logits up to 100. docs/accuracy.md says what larger ones cost.
 /// Source:   Cover & Thomas, Elements of Information Theory, §2.3.
 template <class T, class Arch = detail::default_arch>
 [[nodiscard]] double kl_divergence(std::span<const T> p_logits, std::span<const T> q_logits) {
   STRATA_ASSERT(p_logits.size() == q_logits.size(), "kl_divergence: two distributions of different lengths");
   const double p_largest = detail::largest_logit<T, Arch>(p_logits, "P");
   const double q_largest = detail::largest_logit<T, Arch>(q_logits, "Q");
-  const detail::computed_weights<Arch> weights{p_largest};
+  const detail::computed_weights<T, Arch> weights{p_largest};
   return detail::compare<T, Arch>(p_logits, p_largest, q_logits, q_largest, weights).kl;
 }
 

@@ -27,7 +27,7 @@ class divergence_from {
     using wide = detail::lanes<double, Arch>;
     weights_.resize((p_logits.size() + wide::size - 1) / wide::size * wide::size);
     const detail::log_normalizer normalizer = detail::normalize<T, Arch>(logits(), "P");
-    const detail::computed_weights<Arch> weight_of{normalizer.largest};
+    const detail::computed_weights<T, Arch> weight_of{normalizer.largest};
     constexpr double none = -std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < logits_.size(); i += wide::size)
       weight_of(i, detail::load_double<Arch>(logits_.data() + i, logits_.size() - i, none))

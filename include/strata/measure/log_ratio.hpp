@@ -30,14 +30,14 @@ struct log_ratio {
 inline constexpr double far_below = -700.0;
 
 /// e^(p_logit − largest), computed when asked for.
-template <class Arch>
+template <class T, class Arch>
 struct computed_weights {
   using wide = lanes<double, Arch>;
   double largest;
 
   [[nodiscard]] wide operator()(std::size_t, const wide& logit) const {
     const wide x = logit - wide(largest);
-    return select(x < wide(far_below), wide(0.0), split_exp<Arch>(x).value());
+    return select(x < wide(far_below), wide(0.0), split_exp<T, Arch>(x).value());
   }
 };
 
@@ -57,7 +57,7 @@ struct scalar_exp {
 
   explicit scalar_exp(double y) {
     using wide = lanes<double, Arch>;
-    const split_exp<Arch> e(wide(std::min(-y, 709.0)));
+    const split_exp<double, Arch> e(wide(std::min(-y, 709.0)));
     double values[wide::size], excesses[wide::size];
     e.value().store_unaligned(values);
     e.excess().store_unaligned(excesses);
@@ -155,7 +155,7 @@ template <class T, class Arch, class Weights>
     wide sum(0.0);
     for (std::size_t i = 0; i < count; i += wide::size) {
       const wide w = load<double, Arch>(weights + i), y = load<double, Arch>(offsets + i) - wide(here.centre);
-      wide term = w * split_exp<Arch>(-y).excess();
+      wide term = w * split_exp<T, Arch>(-y).excess();
       const auto far = (w == wide(0.0)) || (y < wide(far_below));
       if (any(far))
         term = select(far,

@@ -1,13 +1,16 @@
 /// A trace as JSON. docs/json.md says what every key means.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "strata/core/version.hpp"
@@ -56,7 +59,7 @@ struct trace_description {
   std::string model;           // where it came from
   std::size_t parameters = 0;  // 0: not known
   model_shape shape;
-  std::function<std::string(token_id)> piece;  // the bytes of a token; empty: no tokenizer
+  std::function<std::optional<std::string>(token_id)> piece;  // the bytes of a token, if known; empty: no tokenizer
 };
 
 namespace detail {
@@ -76,13 +79,25 @@ namespace detail {
   return hex;
 }
 
+/// A token's piece as text, and its bytes in hex where they are not UTF-8 by themselves; null where there is none.
+struct json_piece {
+  nlohmann::ordered_json text, bytes;
+
+  json_piece(const trace_description& description, token_id token) {
+    const std::optional<std::string> piece = description.piece ? description.piece(token) : std::nullopt;
+    if (!piece) return;
+    text = *piece;
+    if (const std::string hex = hex_unless_utf8(*piece); !hex.empty()) bytes = hex;
+  }
+};
+
 [[nodiscard]] inline nlohmann::ordered_json json_of(const model_shape& shape) {
   return {{"layers", shape.layers},   {"heads", shape.heads},
           {"width", shape.width},     {"vocabulary", shape.vocabulary},
           {"context", shape.context}, {"block", shape.block == block_kind::parallel ? "parallel" : "sequential"}};
 }
 
-[[nodiscard]] inline nlohmann::ordered_json json_of(const trace_point& point) {
+[[nodiscard]] inline nlohmann::ordered_json json_of(const trace_point& point, const trace_description& description) {
   const faithfulness& m = point.measured;
   nlohmann::ordered_json made_of;
   for (std::size_t k = 0; k < edge_kind_names.size(); ++k)
@@ -100,11 +115,15 @@ namespace detail {
                              {"cross_entropy", nullptr},
                              {"rank", nullptr},
                              {"top_token", m.top_token},
+                             {"top_piece", nullptr},
                              {"first_tokens", m.first_five},
                              {"reaches_input", point.made_of.reaches_input},
                              {"composition", std::move(made_of)}};
   if (m.cross_entropy) out["cross_entropy"] = *m.cross_entropy;
   if (m.rank) out["rank"] = *m.rank;
+  const json_piece top(description, static_cast<token_id>(m.top_token));
+  out["top_piece"] = top.text;
+  if (!top.bytes.is_null()) out["top_bytes"] = top.bytes;
   return out;
 }
 
@@ -142,16 +161,14 @@ template <class T>
   if (description.piece) {
     json pieces = json::array();
     json bytes = json::array();
-    bool any = false;
     for (const token_id token : result.tokens) {
-      const std::string piece = description.piece(token);
-      const std::string hex = detail::hex_unless_utf8(piece);
-      any = any || !hex.empty();
-      pieces.push_back(piece);
-      bytes.push_back(hex.empty() ? json() : json(hex));
+      detail::json_piece piece(description, token);
+      pieces.push_back(std::move(piece.text));
+      bytes.push_back(std::move(piece.bytes));
     }
     out["pieces"] = std::move(pieces);
-    if (any) out["bytes"] = std::move(bytes);
+    if (std::any_of(bytes.begin(), bytes.end(), [](const json& hex) { return !hex.is_null(); }))
+      out["bytes"] = std::move(bytes);
   } else {
     out["pieces"] = nullptr;
   }
@@ -162,18 +179,15 @@ template <class T>
   out["tv_area"] = result.tv_area;
   out["top"] = json::array();
   for (const token_probability& top : top_tokens<T>(result.logits, 10)) {
-    json entry{{"token", top.token}, {"piece", nullptr}, {"probability", top.probability}};
-    if (description.piece) {
-      const std::string piece = description.piece(top.token);
-      entry["piece"] = piece;
-      if (const std::string hex = detail::hex_unless_utf8(piece); !hex.empty()) entry["bytes"] = hex;
-    }
+    const detail::json_piece piece(description, top.token);
+    json entry{{"token", top.token}, {"piece", piece.text}, {"probability", top.probability}};
+    if (!piece.bytes.is_null()) entry["bytes"] = piece.bytes;
     out["top"].push_back(std::move(entry));
   }
   out["smallest"] = {{"tv", detail::smallest_of(result, [](const faithfulness& m) { return m.total_variation; })},
                      {"kl", detail::smallest_of(result, [](const faithfulness& m) { return m.kl; })}};
   out["curve"] = json::array();
-  for (const trace_point& point : result.curve) out["curve"].push_back(detail::json_of(point));
+  for (const trace_point& point : result.curve) out["curve"].push_back(detail::json_of(point, description));
   return out;
 }
 

@@ -1,7 +1,7 @@
 /// One layer's attention as a forward pass told it: the weights of every head, and how the output follows from them.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -10,6 +10,7 @@
 #include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
+#include "strata/detail/finite.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 
@@ -36,14 +37,10 @@ class attention_pattern {
       const std::size_t t = row0 + i;
       const std::span<T> row = weights_.row(head * tokens + t);
       T lowest = 0;
-      T sum = 0;
-      for (std::size_t s = 0; s < block.cols; ++s) {
-        row[s] = block(i, s);
-        lowest = row[s] < lowest ? row[s] : lowest;
-        sum += row[s];
-      }
-      for (std::size_t s = block.cols; s < tokens; ++s) row[s] = 0;
-      if (!std::isfinite(sum))
+      for (std::size_t s = 0; s < block.cols; ++s) row[s] = block.data[i * block.row_stride + s * block.col_stride];
+      std::fill(row.begin() + static_cast<std::ptrdiff_t>(block.cols), row.end(), T{0});
+      for (const T weight : row.first(t + 1)) lowest = weight < lowest ? weight : lowest;
+      if (!detail::all_finite<T>(row))
         raise<numeric_error>("layer ", layer, ", token ", t, ", head ", head, ": an attention weight is not finite");
       if (lowest < 0)
         raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": attend got a negative weight (",

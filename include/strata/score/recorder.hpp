@@ -5,7 +5,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <numeric>
 #include <span>
@@ -15,6 +14,7 @@
 #include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
+#include "strata/detail/finite.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/no_hooks.hpp"
@@ -261,10 +261,9 @@ class recorder {
 
   void check_finite(std::size_t layer, matrix_view<const T> m, const char* what) const {
     for (std::size_t r = 0; r < m.rows; ++r)
-      for (const T v : m.row(r))
-        if (!std::isfinite(v))
-          raise<numeric_error>("layer ", layer, ", token ", stream_tokens_[r], ": ", what, " is not finite (", v,
-                               "); do the weights hold NaN or infinity?");
+      if (!detail::all_finite<T>(m.row(r)))
+        raise<numeric_error>("layer ", layer, ", token ", stream_tokens_[r], ": ", what,
+                             " is not finite; do the weights hold NaN or infinity?");
   }
 
   graph graph_;

@@ -13,6 +13,7 @@
 #include "strata/core/error.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
+#include "strata/search/whole_order.hpp"
 
 namespace strata {
 
@@ -26,8 +27,8 @@ class sorted_edges {
   sorted_edges(node n, std::span<const T> scores) : edges_(scores.size()) {
     for (std::size_t i = 0; i < scores.size(); ++i) {
       if (std::isnan(scores[i]))
-        raise<numeric_error>("level ", n.level, ", token ", n.token, ": the score of incoming edge ", i,
-                             " is not a number");
+        raise<numeric_error>("level ", n.level, ", token ", n.token,
+                             ": the score of an incoming edge is not a number");
       edges_[i] = {scores[i], static_cast<std::uint32_t>(i)};
     }
     sort_next_piece();
@@ -130,10 +131,14 @@ template <class T, class NodeScores>
 }
 
 /// The same with the scores of all edges, in the order of their ids.
+/// Cost: where a large part of the order is wanted, it is sorted (search/whole_order.hpp) instead of searched: O(E).
 template <class T>
 [[nodiscard]] edge_order best_first(const graph& graph, std::span<const T> scores,
                                     edge_id limit = std::numeric_limits<edge_id>::max()) {
   STRATA_ASSERT(scores.size() == graph.edge_count(), "best_first: one score for each edge");
+  constexpr edge_id large_part = 16;  // of which the sorting costs as much as the search
+  if (limit >= scores.size() / large_part && scores.size() < std::numeric_limits<std::uint32_t>::max())
+    return detail::whole_order(graph, scores, limit);
   return best_first_by_node<T>(
       graph, [&](node n) { return scores.subspan(graph.first_edge(n), graph.edge_count(n)); }, limit);
 }

@@ -1,0 +1,108 @@
+// What the options of `strata trace` do.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "program.hpp"
+
+namespace {
+
+const std::string prompt = "The witch took out of her pocket a";
+const nlohmann::json& as_text() {
+  static const nlohmann::json trace = program::json_of({"--text", prompt});
+  return trace;
+}
+
+}  // namespace
+
+TEST_CASE("a text, a file, standard input and token ids give the same trace") {
+  const temporary_folder folder;
+  CHECK(program::json_of({"--file", folder.add("prompt", prompt).string()}) == as_text());
+  CHECK(program::json_of({"--file", folder.add("line", prompt + "\n").string()}) == as_text());
+  CHECK(program::json_of({"--file", folder.add("dos", prompt + "\r\n").string()}) == as_text());
+  CHECK(program::json_of({"--file", "-"}, prompt) == as_text());
+  std::string ids;
+  for (const auto& token : as_text()["tokens"]) ids += (ids.empty() ? "" : ",") + token.dump();
+  CHECK(program::json_of({"--tokens", ids}) == as_text());
+}
+
+TEST_CASE("a text may look like an option") {
+  CHECK(program::json_of({"--text", "--json", "--sizes", "1"})["pieces"].size() > 1);
+  CHECK(program::json_of({"--text", "[a,b]", "--sizes", "1"})["tokens"].size() == 5);
+}
+
+TEST_CASE("without a tokenizer token ids still do, and have no pieces") {
+  const program::model_copy model;
+  model.remove("tokenizer.json");
+  const auto trace = program::json_of({"--model", model.path(), "--tokens", "5,6", "--sizes", "1"});
+  CHECK(trace["pieces"].is_null());
+  CHECK(trace["top"][0]["piece"].is_null());
+  const auto result = program::run({"trace", "--model", model.path(), "--tokens", "5,6", "--sizes", "1"});
+  CHECK(result.out.find("5|6") != std::string::npos);
+  CHECK(result.out.find("token 292") != std::string::npos);
+}
+
+TEST_CASE("sizes") {
+  const auto trace = program::json_of({"--text", prompt, "--sizes", "0.01,0.5"});
+  CHECK(trace["options"]["sizes"] == nlohmann::json{0.01, 0.5});
+  REQUIRE(trace["curve"].size() == 2);
+  for (const auto& point : as_text()["curve"])
+    if (point["size"] == 0.01) CHECK(point == trace["curve"][0]);
+}
+
+TEST_CASE("the three ways to mask attention give three curves") {
+  std::set<std::string> curves;
+  for (const char* how : {"after_softmax", "before_softmax", "ignored"}) {
+    const auto trace = program::json_of({"--text", prompt, "--attention-mask", how});
+    CHECK(trace["options"]["attention_mask"] == how);
+    CHECK(trace["tokens"] == as_text()["tokens"]);
+    CHECK(trace["curve"].back()["tv"] == 0);
+    curves.insert(trace["curve"].dump());
+    if (how == std::string("after_softmax")) CHECK(trace == as_text());
+  }
+  CHECK(curves.size() == 3);
+}
+
+TEST_CASE("a target's cross-entropy and rank") {
+  const auto& second = as_text()["top"][1];
+  const auto trace = program::json_of({"--text", prompt, "--target", second["token"].dump()});
+  CHECK(trace["options"]["target"] == second["token"]);
+  CHECK(trace["curve"].back()["rank"] == 2);
+  CHECK(trace["curve"].back()["cross_entropy"].get<double>() ==
+        doctest::Approx(-std::log(second["probability"].get<double>())));
+  CHECK(as_text()["options"]["target"].is_null());
+  CHECK(as_text()["curve"].back()["rank"].is_null());
+  CHECK(as_text()["curve"].back()["cross_entropy"].is_null());
+  const auto out = program::run({"trace", "--text", prompt, "--target", second["token"].dump()}).out;
+  CHECK(out.find("rank 2\n") != std::string::npos);
+}
+
+TEST_CASE("JSON goes through a link, and to a device without replacing it") {
+  const temporary_folder folder;
+  std::filesystem::create_symlink("real.json", folder.path() / "link.json");
+  CHECK(program::run({"trace", "--text", prompt, "--json", (folder.path() / "link.json").string()}).code == 0);
+  CHECK(std::filesystem::is_symlink(folder.path() / "link.json"));
+  CHECK(nlohmann::json::parse(program::content_of(folder.path() / "real.json")) == as_text());
+  CHECK(program::run({"trace", "--text", prompt, "--json", "/dev/null"}).code == 0);
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST_CASE("pieces that are parts of a character have bytes") {
+  const auto trace = program::json_of({"--text", "Zoë", "--sizes", "1"});
+  REQUIRE(trace.contains("bytes"));
+  REQUIRE(trace["bytes"].size() == trace["pieces"].size());
+  std::string joined;
+  for (std::size_t i = 0; i < trace["pieces"].size(); ++i) {
+    if (trace["bytes"][i].is_null()) {
+      joined += trace["pieces"][i].get<std::string>();
+    } else {
+      CHECK(trace["pieces"][i] == "\uFFFD");
+      const auto hex = trace["bytes"][i].get<std::string>();
+      for (std::size_t k = 0; k < hex.size(); k += 2)
+        joined += static_cast<char>(std::stoi(hex.substr(k, 2), nullptr, 16));
+    }
+  }
+  CHECK(joined == "Zoë");
+}

@@ -1,0 +1,10 @@
+# The first program in README is SOURCE, and the block after it is what PROGRAM prints.
+file(READ ${README} readme)
+file(READ ${SOURCE} source)
+execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed COMMAND_ERROR_IS_FATAL ANY)
+foreach(text IN ITEMS source printed)
+  string(FIND "${readme}" "\n${${text}}```\n" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "README does not show this ${text} of the first example:\n${${text}}")
+  endif()
+endforeach()

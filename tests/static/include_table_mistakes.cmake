@@ -1,0 +1,56 @@
+# cmake -DWORK=folder -P include_table_mistakes.cmake
+# Plants one mistake at a time into a small right tree and expects include_table.cmake to name it.
+cmake_minimum_required(VERSION 3.25)
+
+function(write header)
+  list(JOIN ARGN "\n" text)
+  file(WRITE ${WORK}/strata/${header} "#pragma once\n${text}\n")
+endfunction()
+
+function(check out_result out_text)
+  execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${WORK} -P ${CMAKE_CURRENT_LIST_DIR}/include_table.cmake
+    RESULT_VARIABLE result ERROR_VARIABLE text)
+  set(${out_result} ${result} PARENT_SCOPE)
+  set(${out_text} "${text}" PARENT_SCOPE)
+endfunction()
+
+function(plant_right_tree)
+  file(REMOVE_RECURSE ${WORK})
+  write(core/matrix.hpp "#include <vector>")
+  write(detail/simd.hpp "#include <xsimd/xsimd.hpp>")
+  write(detail/product.hpp "#include <Eigen/Core>" "#include \"strata/core/matrix.hpp\"")
+  write(measure/entropy.hpp "#include \"strata/detail/simd.hpp\"")
+  write(score/l1.hpp "#include \"strata/detail/product.hpp\"")
+  write(text/json.hpp "#include <nlohmann/json.hpp>" "#include <unicode/uchar.h>")
+  write(strata.hpp "#include \"strata/measure/entropy.hpp\"" "#include \"strata/score/l1.hpp\"")
+endfunction()
+
+# expect(message header line…): with the planted header the check fails with the message.
+function(expect message header)
+  plant_right_tree()
+  write(${header} ${ARGN})
+  check(result text)
+  string(FIND "${text}" "${message}" position)
+  if(result EQUAL 0 OR position EQUAL -1)
+    message(SEND_ERROR "planted ${header} (${ARGN})\nexpected: ${message}\nfound: ${result} ${text}")
+  endif()
+endfunction()
+
+plant_right_tree()
+check(result text)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "the right tree is refused: ${text}")
+endif()
+
+expect("core/matrix.hpp: includes graph/edge.hpp" core/matrix.hpp "#include \"strata/graph/edge.hpp\"")
+expect("core/matrix.hpp: includes from the library nlohmann" core/matrix.hpp "#include <nlohmann/json.hpp>")
+expect("search/order.hpp: includes score/l1.hpp" search/order.hpp "#  include \"strata/score/l1.hpp\"")
+expect("text/json.hpp: includes model/rope.hpp" text/json.hpp "#include \"strata/model/rope.hpp\"")
+expect("score/l1.hpp: includes from the library Eigen" score/l1.hpp "#include <Eigen/Core>")
+expect("score/l1.hpp: names Eigen" score/l1.hpp "inline Eigen::Index rows;")
+expect("measure/entropy.hpp: names xsimd" measure/entropy.hpp "using batch = xsimd::batch<float>;")
+expect("measure/entropy.hpp: reaches detail/product.hpp" detail/simd.hpp "#include \"strata/detail/product.hpp\"")
+expect("score/l1.hpp: #include <unistd.h>" score/l1.hpp "#include <unistd.h>")
+expect("score/l1.hpp: #include \"rule.hpp\"" score/l1.hpp "#include \"rule.hpp\"")
+expect("strata.hpp: does not reach graph/edge.hpp" graph/edge.hpp "")
+expect("study/run.hpp: the table has no room" study/run.hpp "")
