@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "interrupt.hpp"
+#include "on_screen.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/report/json.hpp"

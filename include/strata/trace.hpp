@@ -69,8 +69,8 @@ struct trace_result {
   double density = 0;  // area under TV over log10(size)
   double tv_area = 0;  // the same from size 1e-3 on
 
-  /// The first size whose value is below the bound: smallest_below(0.2, [](const auto& m) { return m.total_variation;
-  /// }).
+  /// The first point of the curve whose value is below the bound; null if none is. By total variation:
+  /// smallest_below(0.2, [](const auto& m) { return m.total_variation; })
   template <class Value>
   [[nodiscard]] const trace_point* smallest_below(double bound, Value value) const {
     for (const trace_point& point : curve)
@@ -81,27 +81,26 @@ struct trace_result {
 
 namespace detail {
 
-// A few different tokens for check_forward_pass: those of the prompt, and one more where it has only one.
+// The first tokens of the prompt for check_forward_pass, and one more where they are all the same.
 [[nodiscard]] inline std::vector<token_id> tokens_to_check(const model_shape& shape, std::span<const token_id> prompt) {
   constexpr std::size_t most = 6;
-  std::vector<token_id> tokens;
-  for (const token_id t : prompt)
-    if (tokens.size() < most && std::find(tokens.begin(), tokens.end(), t) == tokens.end()) tokens.push_back(t);
-  const auto next = static_cast<token_id>((static_cast<std::size_t>(tokens[0]) + 1) % shape.vocabulary);
-  if (tokens.size() == 1 && next != tokens[0] && shape.context != 1) tokens.push_back(next);
+  std::vector<token_id> tokens(prompt.begin(),
+                               prompt.begin() + static_cast<std::ptrdiff_t>(std::min(most, prompt.size())));
+  const auto other = static_cast<token_id>((static_cast<std::size_t>(tokens[0]) + 1) % shape.vocabulary);
+  const bool all_equal =
+      std::count(tokens.begin(), tokens.end(), tokens[0]) == static_cast<std::ptrdiff_t>(tokens.size());
+  if (all_equal && (shape.context == 0 || tokens.size() < shape.context)) tokens.push_back(other);
   return tokens;
 }
 
 }  // namespace detail
 
 /// Records, scores, orders, evaluates.
-/// Throws: strata::option_error for a prompt, target or sizes out of range; strata::contract_error for a forward pass
-/// that breaks
-///         the contract or does not add up; strata::numeric_error for NaN or infinity; strata::cancelled when progress
-///         says so.
-/// Cost:   one recorded run, the search, and one masked run for each different number of edges; with `check`, seven
-/// runs of up to
-///         six tokens before.
+/// Throws:   strata::option_error for a prompt, target or sizes out of range; strata::contract_error for a forward pass
+///           that breaks the contract or does not add up; strata::numeric_error for NaN or infinity; strata::cancelled
+///           when progress says so.
+/// Cost:     one recorded run, the search, and one masked run for each different number of edges; with `check`, up to
+///           seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
                                                          const trace_options& options = {}, const Rule& rule = Rule{}) {

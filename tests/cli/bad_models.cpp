@@ -84,11 +84,13 @@ TEST_CASE("malformed config.json, and one that does not fit the weights") {
 }
 
 TEST_CASE("an unsupported architecture is told which ones are supported") {
-  const model_copy model;
-  model.set_config("architectures", {"MambaForCausalLM"});
-  model.set_config("model_type", "mamba");
-  check_refused(model.trace(), 1, "MambaForCausalLM");
-  check_refused(model.trace(), 1, "LlamaForCausalLM");
+  const model_copy type;
+  type.set_config("model_type", "mamba");
+  check_refused(type.trace(), 1, "expected one of \"llama\", found \"mamba\"");
+  const model_copy name;
+  name.set_config("architectures", {"MambaForCausalLM"});
+  check_refused(name.trace(), 1, "\"LlamaForCausalLM\"");
+  check_refused(name.trace(), 1, "\"MambaForCausalLM\"");
 }
 
 TEST_CASE("malformed tokenizer.json, also where the prompt is given as tokens") {
@@ -96,8 +98,8 @@ TEST_CASE("malformed tokenizer.json, also where the prompt is given as tokens") 
   for (const char* text : {"", "{", "[]", "{\"model\": 3}", "\xFF"}) {
     CAPTURE(text);
     model.folder.add("tokenizer.json", text);
-    check_refused(model.trace(), 1, "tokenizer.json: ");
-    check_refused(program::run({"trace", "--model", model.path(), "--tokens", "1,2"}), 1, "tokenizer.json: ");
+    check_refused(model.trace(), 1, "tokenizer.json");
+    check_refused(program::run({"trace", "--model", model.path(), "--tokens", "1,2"}), 1, "tokenizer.json");
   }
 }
 

@@ -102,7 +102,9 @@ TEST_CASE("a file that cannot be written is refused before anything else is look
   check_refused(with((folder.path() / "loop").string()), 1, "loop");
   std::filesystem::remove(folder.path() / "loop");
   CHECK(std::filesystem::is_empty(folder.path()));
-  check_refused(trace_with({"--json", "/dev/full"}), 1, "No space left");
+  std::filesystem::create_symlink("/dev/full", folder.path() / "full");
+  check_refused(trace_with({"--json", (folder.path() / "full").string()}), 1, "No space left");
+  CHECK(std::filesystem::is_symlink(folder.path() / "full"));
 }
 
 TEST_CASE("a trace that fails leaves an older file as it was") {

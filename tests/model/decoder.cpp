@@ -165,3 +165,13 @@ TEST_CASE("prompts that a model cannot take are refused") {
   refuse({-1}, "token 0 is -1, outside the vocabulary of 97");
   refuse(std::vector<int>(65, 1), "the prompt has 65 tokens, the model's context is 64");
 }
+
+TEST_CASE("a size in config.json that the tensors do not have is refused before memory is taken for it") {
+  strata::llama_config config = strata::load_llama_config(goldens::model_folder("llama") + "/config.json");
+  const strata::safetensors_file weights(goldens::model_folder("llama") + "/model.safetensors");
+  config.vocabulary = std::size_t{1} << 40;
+  CHECK_THROWS_AS(decoder<float>(config, weights), strata::data_error);
+  config.vocabulary = 97;
+  config.mlp_width = std::size_t{1} << 40;
+  CHECK_THROWS_AS(decoder<float>(config, weights), strata::data_error);
+}

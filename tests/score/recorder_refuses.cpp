@@ -152,3 +152,22 @@ TEST_CASE("contributions that cancel are judged by their own scale, not by their
   CHECK_NOTHROW(r.join_attention(0, s.x, s.out, s.parts));
   CHECK(r.largest_error() == doctest::Approx(5e-5));
 }
+
+TEST_CASE("NaN in a value that no weight reads does not become a score of 0") {
+  CHECK(has(refusal([](auto& s, auto& r) {
+              for (std::size_t t = 0; t < tokens; ++t) s.weights(t, 0) = 0;
+              s.values(0, 1) = not_a_number;
+              s.layer(r, 0);
+            }),
+            "layer 0, token 0: a value is not finite"));
+}
+
+TEST_CASE("only the last layer may leave rows out") {
+  CHECK(has(refusal([](auto& s, auto& r) {
+              s.attend(r, 0);
+              const std::vector<std::size_t> rows{2};
+              strata::matrix<float> x(s.x.view().row_range(2, 1)), out(1, width);
+              r.join_attention(0, x, out, s.parts, rows);
+            }),
+            "layer 0: x has the rows of 1 tokens, expected all; only the last layer may leave rows out"));
+}

@@ -2,6 +2,7 @@
 /// Every message is a sentence that says what, where, what was expected and what was found.
 #pragma once
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
@@ -67,9 +68,10 @@ template <class... Parts>
     if constexpr (std::is_same_v<P, char>) {
       out += part;
     } else if constexpr (std::is_floating_point_v<P>) {
-      char digits[48];
-      std::snprintf(digits, sizeof digits, "%.6g", static_cast<double>(part));
-      out += digits;
+      char digits[48];  // to_chars: the same in every locale
+      out.append(
+          digits,
+          std::to_chars(digits, digits + sizeof digits, static_cast<double>(part), std::chars_format::general, 6).ptr);
     } else if constexpr (std::is_integral_v<P>) {
       out += std::to_string(part);
     } else {

@@ -37,10 +37,10 @@ void with_eigen(matrix_view<const T> m, F f) {
   }
 }
 
-/// c ← a · b.
+/// c ← a · b. Never inlined: its four forms for a scalar are most of what there is to compile.
 /// Shape: a: (m, k); b: (k, n); c: (m, n) with unit column stride, not overlapping a or b.
 template <class T>
-void product(matrix_view<const T> a, matrix_view<const T> b, matrix_view<T> c) {
+[[gnu::noinline]] void product(matrix_view<const T> a, matrix_view<const T> b, matrix_view<T> c) {
   STRATA_ASSERT(a.cols == b.rows && c.rows == a.rows && c.cols == b.cols && c.col_stride == 1,
                 "product: shapes do not match");
   auto result = as_eigen<Eigen::RowMajor>(c);

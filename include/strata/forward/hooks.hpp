@@ -36,12 +36,11 @@ struct attention_parts {
 
 /// What a forward pass calls.
 ///
-///   attend(layer, head, row0, weights)            weights: (rows, sources) after the softmax, before · v; its first
-///   row is row0.
-///                                                 May be changed. Sources count from the sequence's first token.
-///   join_attention(layer, x, out, parts, rows)    x ← [x] + post_norm(out)
-///   join_mlp(layer, x, out, rows)                 x ← [x] + out. The pass applies the MLP's own post-norm to out.
-///   finish(x, final_norm)                         x ← final_norm(x); the unembedding reads this x.
+///   attend(layer, head, row0, weights)          weights after the softmax, before · v: (rows, sources). May be changed.
+///                                               Its first row is row0; sources count from the sequence's first token.
+///   join_attention(layer, x, out, parts, rows)  x ← [x] + post_norm(out)
+///   join_mlp(layer, x, out, rows)               x ← [x] + out. The pass applies the MLP's own post-norm to out.
+///   finish(x, final_norm)                       x ← final_norm(x); the unembedding reads this x.
 ///
 /// x at the first join is the embedding. In a parallel block the MLP is computed before join_attention.
 template <class H, class T>

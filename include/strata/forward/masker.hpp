@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "strata/core/contract.hpp"
 #include "strata/core/matrix_view.hpp"
@@ -34,11 +35,13 @@ class masker {
   explicit masker(std::span<const edge_mask> masks, attention_mask variant = attention_mask::after_softmax)
       : masks_(masks), variant_(variant) {
     STRATA_ASSERT(!masks.empty(), "masker: needs at least one mask");
+    for (const edge_mask& mask : masks)
+      STRATA_ASSERT(mask.edges_of() == masks[0].edges_of(), "masker: the masks of a batch belong to different graphs");
   }
   explicit masker(const edge_mask& mask, attention_mask variant = attention_mask::after_softmax)
       : masker(std::span<const edge_mask>(&mask, 1), variant) {}
-  explicit masker(edge_mask&&,
-                  attention_mask = attention_mask::after_softmax) = delete;  // would not outlive the masker
+  explicit masker(edge_mask&&, attention_mask = attention_mask::after_softmax) = delete;  // would not outlive it
+  explicit masker(std::vector<edge_mask>&&, attention_mask = attention_mask::after_softmax) = delete;
 
   void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<T> weights) {
     for (std::size_t i = 0; i < weights.rows; ++i) mask_row(layer, head, row0 + i, weights.row(i));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "strata/core/contract.hpp"
 #include "strata/core/matrix_view.hpp"

@@ -3,14 +3,17 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
+#include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/masker.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/graph/edge_mask.hpp"
+#include "strata/graph/graph.hpp"
 
 namespace strata {
 
@@ -29,7 +32,7 @@ void check_logits(std::span<const T> logits, std::size_t vocabulary, std::size_t
 }  // namespace detail
 
 /// Runs the pass with any hooks; logits of the last token: (vocabulary).
-/// Throws: strata::contract_error if they are not as many as the vocabulary; strata::numeric_error for NaN or +∞ among
+/// Throws:   strata::contract_error if they are not as many as the vocabulary; strata::numeric_error for NaN or +∞ among
 /// them.
 template <forward_pass Model, class Hooks>
 [[nodiscard]] std::vector<typename Model::scalar> run(Model& model, std::span<const token_id> tokens, Hooks& hooks) {
@@ -45,13 +48,18 @@ template <forward_pass Model>
   return run(model, tokens, hooks);
 }
 
-/// Runs with only the kept edges, one for each mask; in one batch where there are several masks and the pass takes
-/// batches. Returns: logits of the last token, (masks, vocabulary).
+/// Runs with only the kept edges, one for each mask; in one batch where there are several and the pass takes batches.
+/// Requires: masks of the prompt's graph.
+/// Returns:  logits of the last token, (masks, vocabulary).
+/// Throws:   as run().
 template <forward_pass Model>
 [[nodiscard]] std::vector<typename Model::scalar> run_masked(Model& model, std::span<const token_id> tokens,
                                                              std::span<const edge_mask> masks,
                                                              attention_mask variant = attention_mask::after_softmax) {
   using T = typename Model::scalar;
+  for (const edge_mask& mask : masks)
+    STRATA_ASSERT(mask.edges_of() == graph(model.shape(), tokens.size()),
+                  "run_masked: a mask is of another graph than the prompt's");
   std::vector<T> logits;
   if constexpr (batched_forward_pass<Model>) {
     if (masks.size() > 1) {

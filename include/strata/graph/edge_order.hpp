@@ -13,9 +13,9 @@ namespace strata {
 /// Edges, best first; no edge occurs twice. The trace of n edges is the first n.
 using edge_order = edge_ids;
 
-/// Position of every edge in the order: ranks(…)[order[i]] = i, and order.size() for an edge that the order does not
-/// hold. An edge is in the trace of n edges exactly if its rank is below n. Requires: order holds edges of the graph,
-/// each at most once.
+/// Position of every edge in the order: ranks(…)[order[i]] = i, and order.size() for an edge that the order does not hold.
+/// An edge is in the trace of n edges exactly if its rank is below n.
+/// Requires: order holds edges of the graph, each at most once.
 [[nodiscard]] inline edge_ids ranks(const graph& graph, const edge_order& order) {
   const auto edges = static_cast<std::size_t>(graph.edge_count());
   edge_ids rank(edges, edges, order.size());

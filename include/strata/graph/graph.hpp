@@ -26,7 +26,7 @@ class graph {
   constexpr graph(std::size_t layers, std::size_t heads, std::size_t tokens, block_kind block)
       : layers_(layers), heads_(heads), tokens_(tokens), block_(block) {
     STRATA_ASSERT(layers > 0 && heads > 0 && tokens > 0, "graph: needs at least one layer, head and token");
-    const auto largest = static_cast<long double>(std::numeric_limits<edge_id>::max() / 2);
+    const auto largest = static_cast<long double>(std::numeric_limits<edge_id>::max()) / 2;
     const auto about = static_cast<long double>(layers) * static_cast<long double>(tokens) *
                        (static_cast<long double>(heads) * (static_cast<long double>(tokens) + 1) / 2 + 3);
     if (about > largest)

@@ -53,9 +53,10 @@ class ranking {
     return std::span<const std::size_t>(order_).first(count);
   }
 
-  /// Number of tokens in the nucleus p, the shortest prefix of the ranking whose sum is ≥ p; or `limit`, if it is
-  /// longer. Requires: 0 < p ≤ 1. For p = 1: all tokens of positive probability. Accuracy: weights e^(x − largest) are
-  /// summed and compared with p·Σ, so that equal logits are counted exactly.
+  /// Number of tokens in the nucleus p, the shortest prefix of the ranking whose sum is ≥ p; `limit`, if it is longer.
+  /// Requires: 0 < p ≤ 1. For p = 1: all tokens of positive probability.
+  /// Throws:   strata::option_error for another p.
+  /// Accuracy: weights e^(x − largest) are summed and compared with p·Σ, so that equal logits are counted exactly.
   [[nodiscard]] std::size_t nucleus_size(double p, std::size_t limit = std::numeric_limits<std::size_t>::max()) {
     if (!(p > 0.0 && p <= 1.0)) raise<option_error>("nucleus ", p, ", expected 0 < p <= 1");
     const double wanted = p < 1.0 ? p * normalizer_.weight : std::numeric_limits<double>::infinity();

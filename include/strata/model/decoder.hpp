@@ -10,10 +10,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
+#include "strata/core/contract.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/activation.hpp"
@@ -23,6 +23,7 @@
 #include "strata/forward/prompt.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/model/llama_config.hpp"
+#include "strata/model/llama_weights.hpp"
 #include "strata/model/model_folder.hpp"
 #include "strata/model/rope.hpp"
 #include "strata/model/safetensors.hpp"
@@ -44,14 +45,9 @@ class decoder {
 
   /// Throws: strata::data_error for a tensor that is missing or has another shape than the configuration asks for.
   decoder(llama_config config, const safetensors_file& weights)
-      : config_(std::move(config)), angles_(rope_angles(config_.rope, config_.head_width)) {
-    const std::size_t width = config_.width;
-    embedding_ = read(weights, "model.embed_tokens.weight", config_.vocabulary, width);
-    const bool has_unembedding = weights.contains("lm_head.weight");
-    if (!config_.tied(has_unembedding)) unembedding_ = read(weights, "lm_head.weight", config_.vocabulary, width);
-    final_gain_ = read(weights, "model.norm.weight", width);
-    for (std::size_t l = 0; l < config_.layers; ++l) layers_.push_back(read_layer(weights, l));
-  }
+      : config_(std::move(config)),
+        angles_(rope_angles(config_.rope, config_.head_width)),
+        weights_(config_, weights) {}
 
   [[nodiscard]] const llama_config& config() const { return config_; }
 
@@ -60,14 +56,7 @@ class decoder {
   }
 
   /// Number of weights.
-  [[nodiscard]] std::size_t parameters() const {
-    std::size_t count = embedding_.values().size() + unembedding_.values().size() + final_gain_.size();
-    for (const layer& w : layers_)
-      count += w.qkv.values().size() + w.output.values().size() + w.gate_up.values().size() + w.down.values().size() +
-               w.qkv_bias.size() + w.output_bias.size() + w.gate_up_bias.size() + w.down_bias.size() +
-               w.attention_gain.size() + w.mlp_gain.size();
-    return count;
-  }
+  [[nodiscard]] std::size_t parameters() const { return weights_.parameters(); }
 
   /// The forward pass: logits of the last token of each of `batch` copies of the prompt, (batch, vocabulary).
   /// Throws: strata::option_error for a prompt that check_prompt refuses.
@@ -78,70 +67,13 @@ class decoder {
   }
 
   /// The plain run's logits at every position: (tokens, vocabulary).
+  /// Throws: as forward().
   [[nodiscard]] matrix<T> logits(std::span<const token_id> tokens) const {
     no_hooks<T> hooks;
     return unembed(residual_stream(tokens, hooks, 1, true));
   }
 
  private:
-  struct layer {
-    matrix<T> qkv;      // ((heads + 2 · kv_heads) · head_width, width): queries, keys, values
-    matrix<T> output;   // (width, heads · head_width)
-    matrix<T> gate_up;  // (2 · mlp_width, width)
-    matrix<T> down;     // (width, mlp_width)
-    std::vector<T> qkv_bias, output_bias, gate_up_bias, down_bias;  // empty: none
-    std::vector<T> attention_gain, mlp_gain;
-  };
-
-  [[nodiscard]] static matrix<T> read(const safetensors_file& weights, const std::string& name, std::size_t rows,
-                                      std::size_t cols) {
-    matrix<T> m(rows, cols);
-    expand(weights.tensor(name, {rows, cols}), m.values());
-    return m;
-  }
-  [[nodiscard]] static std::vector<T> read(const safetensors_file& weights, const std::string& name, std::size_t size) {
-    std::vector<T> v(size);
-    expand(weights.tensor(name, {size}), std::span<T>(v));
-    return v;
-  }
-
-  // Matrices (and biases) that read the same input, one below the other, so that one product serves them all.
-  static void read_stacked(const safetensors_file& weights, std::span<const std::pair<std::string, std::size_t>> parts,
-                           std::size_t cols, bool with_bias, matrix<T>& stacked, std::vector<T>& bias) {
-    std::size_t rows = 0;
-    for (const auto& part : parts) rows += part.second;
-    stacked = matrix<T>(rows, cols);
-    std::size_t row = 0;
-    for (const auto& [name, count] : parts) {
-      expand(weights.tensor(name + ".weight", {count, cols}), stacked.values().subspan(row * cols, count * cols));
-      if (with_bias) {
-        const std::vector<T> part = read(weights, name + ".bias", count);
-        bias.insert(bias.end(), part.begin(), part.end());
-      }
-      row += count;
-    }
-  }
-
-  [[nodiscard]] layer read_layer(const safetensors_file& weights, std::size_t l) const {
-    const std::string name = "model.layers." + std::to_string(l) + ".";
-    const std::size_t queries = config_.heads * config_.head_width;
-    const std::size_t keys = config_.kv_heads * config_.head_width;
-    using part = std::pair<std::string, std::size_t>;
-    const part qkv[] = {
-        {name + "self_attn.q_proj", queries}, {name + "self_attn.k_proj", keys}, {name + "self_attn.v_proj", keys}};
-    const part output[] = {{name + "self_attn.o_proj", config_.width}};
-    const part gate_up[] = {{name + "mlp.gate_proj", config_.mlp_width}, {name + "mlp.up_proj", config_.mlp_width}};
-    const part down[] = {{name + "mlp.down_proj", config_.width}};
-    layer w;
-    read_stacked(weights, qkv, config_.width, config_.attention_bias, w.qkv, w.qkv_bias);
-    read_stacked(weights, output, queries, config_.attention_bias, w.output, w.output_bias);
-    read_stacked(weights, gate_up, config_.width, config_.mlp_bias, w.gate_up, w.gate_up_bias);
-    read_stacked(weights, down, config_.mlp_width, config_.mlp_bias, w.down, w.down_bias);
-    w.attention_gain = read(weights, name + "input_layernorm.weight", config_.width);
-    w.mlp_gain = read(weights, name + "post_attention_layernorm.weight", config_.width);
-    return w;
-  }
-
   [[nodiscard]] norm<T> rms(std::span<const T> gain) const { return {norm_kind::rms, gain, {}, config_.norm_eps}; }
 
   [[nodiscard]] static matrix<T> normed(const norm<T>& n, matrix_view<const T> x) {
@@ -168,12 +100,14 @@ class decoder {
   template <class Hooks>
   [[nodiscard]] matrix<T> residual_stream(std::span<const token_id> tokens, Hooks& hooks, std::size_t batch,
                                           bool every_position) const {
+    STRATA_ASSERT(batch > 0, "decoder: a batch has at least one sequence");
     check_prompt(shape(), tokens);
     const std::size_t count = tokens.size();
     const rope_table<T> rope(angles_, count);
     matrix<T> x(batch * count, config_.width);
     for (std::size_t r = 0; r < x.rows(); ++r)
-      std::copy_n(embedding_.row(static_cast<std::size_t>(tokens[r % count])).begin(), config_.width, x.row(r).begin());
+      std::copy_n(weights_.embedding.row(static_cast<std::size_t>(tokens[r % count])).begin(), config_.width,
+                  x.row(r).begin());
 
     std::vector<std::size_t> last_rows;  // in the last layer only they are needed
     for (std::size_t b = 0; b < batch; ++b) last_rows.push_back(b * count + count - 1);
@@ -181,11 +115,11 @@ class decoder {
       const bool trim = l + 1 == config_.layers && !every_position;
       const row_list rows = trim ? row_list(last_rows) : row_list();
       join_attention(l, x, rows, count, batch, rope, hooks);
-      const layer& w = layers_[l];
+      const llama_layer<T>& w = weights_.layers[l];
       matrix<T> out = mlp(w, normed(rms(w.mlp_gain), x));
       hooks.join_mlp(l, x.view(), out.view(), rows);
     }
-    hooks.finish(x.view(), rms(final_gain_));
+    hooks.finish(x.view(), rms(weights_.final_gain));
     return x;
   }
 
@@ -193,7 +127,7 @@ class decoder {
   template <class Hooks>
   void join_attention(std::size_t l, matrix<T>& x, row_list rows, std::size_t tokens, std::size_t batch,
                       const rope_table<T>& rope, Hooks& hooks) const {
-    const layer& w = layers_[l];
+    const llama_layer<T>& w = weights_.layers[l];
     const std::size_t queries = config_.heads * config_.head_width;
     const std::size_t keys = config_.kv_heads * config_.head_width;
     const std::span<const T> bias = w.qkv_bias;
@@ -250,7 +184,7 @@ class decoder {
     hooks.join_attention(l, x.view(), out.view(), parts, rows);
   }
 
-  [[nodiscard]] matrix<T> mlp(const layer& w, const matrix<T>& h) const {
+  [[nodiscard]] matrix<T> mlp(const llama_layer<T>& w, const matrix<T>& h) const {
     matrix<T> inner = linear(h, w.gate_up, w.gate_up_bias);
     matrix<T> gated(h.rows(), config_.mlp_width);
     for (std::size_t r = 0; r < gated.rows(); ++r) {
@@ -263,15 +197,12 @@ class decoder {
   }
 
   [[nodiscard]] matrix<T> unembed(const matrix<T>& x) const {
-    return linear(x, unembedding_.rows() == 0 ? embedding_ : unembedding_, {});
+    return linear(x, weights_.unembedding.rows() == 0 ? weights_.embedding : weights_.unembedding, {});
   }
 
   llama_config config_;
   std::vector<double> angles_;
-  matrix<T> embedding_;    // (vocabulary, width)
-  matrix<T> unembedding_;  // (vocabulary, width); empty: the embedding
-  std::vector<T> final_gain_;
-  std::vector<layer> layers_;
+  llama_weights<T> weights_;
 };
 
 static_assert(batched_forward_pass<decoder<float>>);

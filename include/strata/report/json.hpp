@@ -60,6 +60,7 @@ struct trace_description {
   std::size_t parameters = 0;  // 0: not known
   model_shape shape;
   std::function<std::optional<std::string>(token_id)> piece;  // the bytes of a token, if known; empty: no tokenizer
+  std::string score = "l1";                                   // the rule that the trace was made with
 };
 
 namespace detail {
@@ -131,9 +132,10 @@ struct json_piece {
 template <class T, class Value>
 [[nodiscard]] nlohmann::ordered_json smallest_of(const trace_result<T>& result, Value value) {
   nlohmann::ordered_json out;
-  for (const char* bound : {"0.5", "0.2", "0.1", "0.05"}) {
-    const trace_point* point = result.smallest_below(std::stod(bound), value);
-    out[bound] = point == nullptr ? nlohmann::ordered_json() : nlohmann::ordered_json(point->size);
+  const std::pair<const char*, double> bounds[] = {{"0.5", 0.5}, {"0.2", 0.2}, {"0.1", 0.1}, {"0.05", 0.05}};
+  for (const auto& [name, bound] : bounds) {
+    const trace_point* point = result.smallest_below(bound, value);
+    out[name] = point == nullptr ? nlohmann::ordered_json() : nlohmann::ordered_json(point->size);
   }
   return out;
 }
@@ -153,7 +155,7 @@ template <class T>
   out["model"]["parameters"] = description.parameters == 0 ? json() : json(description.parameters);
   out["options"] = {{"sizes", options.sizes},
                     {"attention_mask", name_of(options.attention)},
-                    {"score", "l1"},
+                    {"score", description.score},
                     {"ablation", "zero"},
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};

@@ -11,10 +11,9 @@
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/finite.hpp"
-#include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 
-namespace strata {
+namespace strata::detail {
 
 /// The weights after the softmax, (heads, tokens, tokens), as attend hands them over in blocks of rows.
 template <class T>
@@ -24,9 +23,8 @@ class attention_pattern {
       : weights_(heads * tokens, tokens), heads_(heads), given_(heads * tokens) {}
 
   /// Takes a block of rows.
-  /// Throws: strata::contract_error for a row, head or column outside the prompt, a weight that looks ahead or is
-  /// negative;
-  ///         strata::numeric_error for one that is not finite.
+  /// Throws:   strata::contract_error for a row, head or column outside the prompt, a weight that looks ahead or is
+  ///           negative; strata::numeric_error for one that is not finite.
   void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> block) {
     const std::size_t tokens = weights_.cols();
     if (head >= heads_ || row0 + block.rows > tokens || block.cols > tokens)
@@ -40,7 +38,7 @@ class attention_pattern {
       for (std::size_t s = 0; s < block.cols; ++s) row[s] = block.data[i * block.row_stride + s * block.col_stride];
       std::fill(row.begin() + static_cast<std::ptrdiff_t>(block.cols), row.end(), T{0});
       for (const T weight : row.first(t + 1)) lowest = weight < lowest ? weight : lowest;
-      if (!detail::all_finite<T>(row))
+      if (!all_finite<T>(row))
         raise<numeric_error>("layer ", layer, ", token ", t, ", head ", head, ": an attention weight is not finite");
       if (lowest < 0)
         raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": attend got a negative weight (",
@@ -99,4 +97,4 @@ template <class T>
   return parts.output.row_range(head * head_width, head_width);
 }
 
-}  // namespace strata
+}  // namespace strata::detail

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -21,17 +22,17 @@ namespace strata {
 /// What the checks found; a pass that fails one is refused instead.
 struct forward_pass_report {
   double self_check_error = 0;  // the largest relative error of a layer's attention output against its parts
-  double batch_error =
-      0;  // the largest difference of a batch of two masks from two runs, relative to the logits; 0 without batches
+  double batch_error = 0;       // the largest difference of a batch of two masks from two runs, relative to the logits
 };
 
-/// Checks a forward pass on a prompt (a short one will do; two tokens at least see more than one).
-///   self-check     the contributions that the pass tells add up to its attention outputs, and only the hooks write to
-///   x wiring check   the pass goes on with what the hooks leave: in attention, MLPs and the unembedding batch a batch
-///   of masks gives what single runs give (where the pass takes batches)
+/// Checks a forward pass on a short prompt.
+///   self-check    the contributions add up to the attention outputs, and only the hooks write to x
+///   wiring check  the pass goes on with what the hooks leave: in attention, MLPs and the unembedding
+///   batch         a batch of masks gives what single runs give (where the pass takes batches)
 /// "A run that keeps all edges equals the plain run" would find none of the mistakes that these find.
-/// Throws: strata::contract_error or strata::numeric_error that says what is wrong, where it shows with layer and
-/// token. Cost:   up to seven runs.
+/// Requires: at least one token; two different ones see more.
+/// Throws:   strata::contract_error or strata::numeric_error that says what is wrong, with layer and token where it shows.
+/// Cost:     up to seven runs.
 template <forward_pass Model>
 forward_pass_report check_forward_pass(Model& model, std::span<const token_id> tokens, double tolerance = 1e-4) {
   using T = typename Model::scalar;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,12 +13,12 @@
 #include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
-#include "strata/detail/finite.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/score/attention_record.hpp"
+#include "strata/score/call_checks.hpp"
 #include "strata/score/l1.hpp"
 #include "strata/score/rule.hpp"
 #include "strata/score/self_check.hpp"
@@ -27,12 +26,10 @@
 namespace strata {
 
 /// Hooks that score the edges of a run of one prompt.
-/// Throws from its calls: strata::contract_error for a pass that breaks the contract or does not add up,
-/// strata::numeric_error
-///         for NaN or infinity, both with layer and token.
-/// Cost:   above the plain run, for each layer one product that forms all u[h,s] = W_O v (tokens · heads · head_width ·
-/// width),
-///         one pass over them, and one product for the self-check.
+/// Throws:   from its calls, strata::contract_error for a pass that breaks the contract or does not add up,
+///           strata::numeric_error for NaN or infinity; both with layer and token.
+/// Cost:     above the plain run, for each layer: one product that forms all u[h,s] = W_O v (tokens · heads · head_width
+///           · width), one pass over them, and one product for the self-check.
 template <class T, class Rule = l1>
   requires score_rule<Rule, T>
 class recorder {
@@ -43,7 +40,11 @@ class recorder {
         rule_(std::move(rule)),
         tolerance_(tolerance),
         pattern_(graph.heads(), graph.tokens()),
-        scores_(static_cast<std::size_t>(graph.edge_count())) {}
+        scores_(static_cast<std::size_t>(graph.edge_count())),
+        all_tokens_(detail::tokens_of({}, graph.tokens())) {}
+
+  recorder(const recorder&) = delete;  // has views of its own parts
+  recorder& operator=(const recorder&) = delete;
 
   void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<T> weights) {
     expect(layer, step::attention, "attend");
@@ -53,16 +54,17 @@ class recorder {
   void join_attention(std::size_t layer, matrix_view<T> x, matrix_view<T> out, const attention_parts<T>& parts,
                       row_list rows = {}) {
     expect(layer, step::attention, "join_attention");
-    check_shapes(layer, x, out, rows);
-    check_parts(layer, x, parts);
+    detail::check_shapes<T>(graph_, layer, x, out, rows);
+    detail::check_parts<T>(graph_, layer, x, parts);
     if (layer == 0) {
       stream_ = matrix<T>(matrix_view<const T>(x));
-      stream_tokens_ = tokens_of(rows, x.rows);
+      stream_tokens_ = detail::tokens_of(rows, x.rows);
       check_finite(layer, x, "the embedding");
     }
-    check_stream(layer, x, tokens_of(rows, x.rows));
-    stream_tokens_ = tokens_of(rows, x.rows);
+    check_stream(layer, x, detail::tokens_of(rows, x.rows));
+    stream_tokens_ = detail::tokens_of(rows, x.rows);
     pattern_.require(layer, stream_tokens_);
+    detail::check_finite<T>(layer, parts.values, all_tokens_, "a value");
     check_finite(layer, out, "the attention output");
     largest_error_ =
         std::max(largest_error_, detail::self_check<T>(layer, pattern_, parts, out, stream_tokens_, tolerance_));
@@ -84,9 +86,9 @@ class recorder {
 
   void join_mlp(std::size_t layer, matrix_view<T> x, matrix_view<T> out, row_list rows = {}) {
     expect(layer, step::mlp, "join_mlp");
-    check_shapes(layer, x, out, rows);
-    check_stream(layer, x, tokens_of(rows, x.rows));
-    stream_tokens_ = tokens_of(rows, x.rows);
+    detail::check_shapes<T>(graph_, layer, x, out, rows);
+    check_stream(layer, x, detail::tokens_of(rows, x.rows));
+    stream_tokens_ = detail::tokens_of(rows, x.rows);
     check_finite(layer, out, "the MLP output");
     if (!graph_.parallel()) before_ = matrix<T>(matrix_view<const T>(x));
     mlp_ = matrix<T>(matrix_view<const T>(out));
@@ -104,7 +106,8 @@ class recorder {
   void finish(matrix_view<T> x, const norm<T>& final_norm) {
     if (layer_ != graph_.layers() || next_ != step::attention)
       raise<contract_error>("finish was called after ", layer_, " of ", graph_.layers(), " layers");
-    if (x.cols != stream_.cols() || final_norm.gain.size() != x.cols)
+    if (x.cols != stream_.cols() || final_norm.gain.size() != x.cols ||
+        (!final_norm.bias.empty() && final_norm.bias.size() != x.cols))
       raise<contract_error>("finish: x and the gain of the final norm have widths ", x.cols, " and ",
                             final_norm.gain.size(), ", expected ", stream_.cols());
     for (std::size_t r = 0; r < x.rows; ++r) {  // all rows of the last join, or only the last token's
@@ -157,7 +160,11 @@ class recorder {
     std::vector<std::size_t> rows;    // in stream_
     for (std::size_t r = 0; r < stream_tokens_.size(); ++r)
       if (graph_.reaches_output({level, stream_tokens_[r]})) tokens.push_back(stream_tokens_[r]), rows.push_back(r);
-    if (tokens.empty()) raise<contract_error>("layer ", graph_.layer_of(level), ": the last token's row is missing");
+    const std::size_t expected = graph_.layer_of(level) + 1 == graph_.layers() ? 1 : graph_.tokens();
+    if (tokens.size() != expected)
+      raise<contract_error>("layer ", graph_.layer_of(level), ": x has the rows of ", tokens.size(),
+                            " tokens, expected ", expected == 1 ? "the last token's" : "all",
+                            "; only the last layer may leave rows out");
 
     const T inverse = final_norm == nullptr ? T{1} : final_norm->inverse(stream_.row(rows.back()));
     const auto through_final_norm = [&](std::span<T> c) {
@@ -193,12 +200,13 @@ class recorder {
     vectors_.reset(sources, parts.output.cols);
     head_scores_.reset(tokens.size(), sources);
     for (std::size_t h = 0; h < graph_.heads(); ++h) {
-      detail::product<T>(values_of(parts, graph_.heads(), h), output_of(parts, graph_.heads(), h), vectors_);
+      detail::product<T>(detail::values_of(parts, graph_.heads(), h), detail::output_of(parts, graph_.heads(), h),
+                         vectors_);
       for (std::size_t s = 0; s < sources; ++s) {
         if (parts.post_norm != nullptr) parts.post_norm->apply_linear(vectors_.row(s), T{1});
         through_final_norm(vectors_.row(s));
       }
-      const head_contributions<T> head{rows_of(pattern_.head(h), tokens, gathered_), scales, vectors_, nodes};
+      const head_contributions<T> head{detail::rows_of(pattern_.head(h), tokens, gathered_), scales, vectors_, nodes};
       rule_.attention(head, head_scores_.view());
       for (std::size_t i = 0; i < tokens.size(); ++i) {
         const edge_id first = graph_.attention_edge({level, tokens[i]}, 0, h);
@@ -207,43 +215,11 @@ class recorder {
     }
   }
 
-  [[nodiscard]] std::vector<std::size_t> tokens_of(row_list rows, std::size_t count) const {
-    std::vector<std::size_t> tokens(rows.begin(), rows.end());
-    if (rows.empty()) {
-      tokens.resize(count);
-      std::iota(tokens.begin(), tokens.end(), std::size_t{0});
-    }
-    return tokens;
-  }
-
   void expect(std::size_t layer, step now, const char* call) const {
     if (layer != layer_ || now != next_ || finished_)
       raise<contract_error>(call, " of layer ", layer, " was called where ",
                             next_ == step::attention ? "attend and join_attention" : "join_mlp", " of layer ", layer_,
                             " of ", graph_.layers(), " was expected");
-  }
-
-  void check_shapes(std::size_t layer, matrix_view<const T> x, matrix_view<const T> out, row_list rows) const {
-    const std::size_t expected = rows.empty() ? graph_.tokens() : rows.size();
-    if (x.rows != expected || out.rows != expected || x.cols != out.cols || x.col_stride != 1 || out.col_stride != 1)
-      raise<contract_error>("layer ", layer, ": x has shape (", x.rows, ", ", x.cols, ") and out (", out.rows, ", ",
-                            out.cols, "), expected ", expected, " rows of one width in both, each stored side by side");
-    for (std::size_t r = 0; r < rows.size(); ++r)
-      if (rows[r] >= graph_.tokens() || (r > 0 && rows[r] <= rows[r - 1]))
-        raise<contract_error>("layer ", layer, ": the list of rows must rise and stay below ", graph_.tokens());
-  }
-
-  void check_parts(std::size_t layer, matrix_view<const T> x, const attention_parts<T>& p) const {
-    const bool fits = p.values.rows == graph_.tokens() && p.output.cols == x.cols && p.output.rows > 0 &&
-                      p.values.cols > 0 && p.output.rows % graph_.heads() == 0 && p.output.rows % p.values.cols == 0 &&
-                      p.values.cols % (p.output.rows / graph_.heads()) == 0 &&
-                      (p.output_bias.empty() || p.output_bias.size() == x.cols) &&
-                      (p.post_norm == nullptr || p.post_norm->gain.size() == x.cols);
-    if (!fits)
-      raise<contract_error>("layer ", layer, ": attention_parts do not fit: values (", p.values.rows, ", ",
-                            p.values.cols, "), expected (", graph_.tokens(), ", kv_heads · head_width); output (",
-                            p.output.rows, ", ", p.output.cols, "), expected (", graph_.heads(), " · head_width, ",
-                            x.cols, "); a weight stored as (out, in) goes in as .transposed()");
   }
 
   // x on entry must be what the last join left: nobody else writes to the residual stream.
@@ -260,17 +236,15 @@ class recorder {
   }
 
   void check_finite(std::size_t layer, matrix_view<const T> m, const char* what) const {
-    for (std::size_t r = 0; r < m.rows; ++r)
-      if (!detail::all_finite<T>(m.row(r)))
-        raise<numeric_error>("layer ", layer, ", token ", stream_tokens_[r], ": ", what,
-                             " is not finite; do the weights hold NaN or infinity?");
+    detail::check_finite(layer, m, stream_tokens_, what);
   }
 
   graph graph_;
   Rule rule_;
   double tolerance_;
-  attention_pattern<T> pattern_;
+  detail::attention_pattern<T> pattern_;
   std::vector<T> scores_;
+  std::vector<std::size_t> all_tokens_;  // 0 … tokens − 1
 
   matrix<T> stream_;                        // x as the last join left it
   std::vector<std::size_t> stream_tokens_;  // its rows

@@ -23,9 +23,9 @@ struct head_contributions {
 };
 
 /// A scoring rule.
-///   attention(head, scores)        scores(i, s) of one head's edges; (targets, sources). Entries beyond the target are
-///   not read. single(contribution, node)     the score of a residual or MLP edge. finish(scores)                 what
-///   is done with all scores of a node together, in edge order (a division by their sum, say).
+///   attention(head, scores)     scores(i, s) of one head's edges: (targets, sources). Sources beyond the target are not read.
+///   single(contribution, node)  the score of a residual or MLP edge.
+///   finish(scores)              last step with all scores of a node, in edge order: a division by their sum, say.
 /// At the last level contributions and node are seen through the linearised final norm.
 template <class R, class T>
 concept score_rule = requires(const R& rule, const head_contributions<T>& head, matrix_view<T> scores,
@@ -35,12 +35,12 @@ concept score_rule = requires(const R& rule, const head_contributions<T>& head, 
   rule.finish(node_scores);
 };
 
-/// Divides the scores of a node by their sum; where it is 0, all become 0.
+/// Divides the scores of a node by their sum; where it is 0, all become 0. NaN stays NaN, and is refused by the search.
 template <class T>
 void divide_by_sum(std::span<T> scores) {
   double sum = 0;
   for (const T s : scores) sum += static_cast<double>(s);
-  for (T& s : scores) s = sum > 0 ? static_cast<T>(static_cast<double>(s) / sum) : T{0};
+  for (T& s : scores) s = sum == 0 ? T{0} : static_cast<T>(static_cast<double>(s) / sum);
 }
 
 /// A rule from one function score(contribution, node) of spans, divided by the node's sum if asked for. Every

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -59,7 +60,7 @@ double self_check(std::size_t layer, const attention_pattern<T>& pattern, const 
     T largest = 0;  // of |Σ a·u + b|: at most the scale, so an error that is small against it needs no better scale
     for (std::size_t j = 0; j < sum.cols(); ++j) {
       const T expected = sum(i, j) + (parts.output_bias.empty() ? T{0} : parts.output_bias[j]);
-      difference = std::max(difference, std::abs(expected - out(i, j)));
+      if (const T d = std::abs(expected - out(i, j)); !(d <= difference)) difference = d;  // also NaN, which is refused
       largest = std::max(largest, std::abs(expected));
     }
     if (difference == 0) continue;

@@ -27,8 +27,7 @@ class sorted_edges {
   sorted_edges(node n, std::span<const T> scores) : edges_(scores.size()) {
     for (std::size_t i = 0; i < scores.size(); ++i) {
       if (std::isnan(scores[i]))
-        raise<numeric_error>("level ", n.level, ", token ", n.token,
-                             ": the score of an incoming edge is not a number");
+        raise<numeric_error>("level ", n.level, ", token ", n.token, ": the score of an incoming edge is not a number");
       edges_[i] = {scores[i], static_cast<std::uint32_t>(i)};
     }
     sort_next_piece();
@@ -72,13 +71,12 @@ class sorted_edges {
 /// whose target has been reached; its source is then reached. Equal scores: the edge whose target was reached first,
 /// then the smaller id. The first n edges are the trace of n edges: connected to the output, and nested.
 ///
-/// scores_of: node → std::span<const T> of its edge_count(node) scores in the order of their ids; called once a node,
-/// when it is
-///            reached; need not outlive the call.
+/// scores_of: node → std::span<const T> of its edge_count(node) scores in the order of their ids; called once for each
+///            node, when it is reached; need not outlive the call.
 /// limit:     largest number of edges wanted; the order holds fewer only when the graph does.
 /// Throws:    strata::numeric_error for a score that is NaN.
-/// Cost:      O(n · log(reached nodes)) beside the sorting of what is taken; memory grows with the reached nodes'
-/// edges. Source:    Kervadec et al., arXiv 2605.27033.
+/// Cost:      O(n · log(reached nodes)) and the sorting of what is taken; memory grows with the reached nodes' edges.
+/// Source:    Kervadec et al., arXiv 2605.27033.
 template <class T, class NodeScores>
 [[nodiscard]] edge_order best_first_by_node(const graph& graph, NodeScores scores_of,
                                             edge_id limit = std::numeric_limits<edge_id>::max()) {

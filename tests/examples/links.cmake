@@ -1,0 +1,13 @@
+# Every relative link in the Markdown files leads to a file.
+file(GLOB pages ${ROOT}/*.md ${ROOT}/docs/*.md)
+foreach(page IN LISTS pages)
+  file(READ ${page} text)
+  string(REGEX MATCHALL "\\]\\([^)#: ]+[)#]" links "${text}")
+  get_filename_component(folder ${page} DIRECTORY)
+  foreach(link IN LISTS links)
+    string(REGEX REPLACE "^..(.*).$" "\\1" target "${link}")
+    if(NOT EXISTS ${folder}/${target})
+      message(FATAL_ERROR "${page} links to ${target}, which is not there")
+    endif()
+  endforeach()
+endforeach()

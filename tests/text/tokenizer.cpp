@@ -1,0 +1,145 @@
+#include "strata/text/tokenizer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "support/temporary_folder.hpp"
+#include "text/small_tokenizer.hpp"
+
+using ids = std::vector<std::int32_t>;
+
+namespace {
+
+const std::string data = STRATA_TEST_DATA "/text/";
+
+const strata::tokenizer& gpt2_like() {
+  static const auto tokenizer = strata::tokenizer::from_file(STRATA_SOURCE_DIR "/examples/model/tokenizer.json");
+  return tokenizer;
+}
+
+const strata::tokenizer& llama3_like() {
+  static const auto tokenizer = strata::tokenizer::from_file(data + "llama3-like.tokenizer.json");
+  return tokenizer;
+}
+
+}  // namespace
+
+TEST_CASE("the ids of the reference implementation, and the texts back") {
+  std::ifstream lines(data + "cases.jsonl");
+  std::size_t cases = 0;
+  for (std::string line; std::getline(lines, line); ++cases) {
+    const auto expected = nlohmann::json::parse(line);
+    const auto& tokenizer = expected["tokenizer"] == "default" ? gpt2_like() : llama3_like();
+    const std::string text = expected["text"];
+    CAPTURE(text);
+    const auto found = tokenizer.encode(text, false);
+    CHECK(found == expected["ids"].get<ids>());
+    CHECK(tokenizer.encode(text) == expected["with_special"].get<ids>());
+    CHECK(tokenizer.decode(found) == expected["decoded"].get<std::string>());
+  }
+  CHECK(cases == 150);
+}
+
+TEST_CASE("what a caller asks about a tokenizer") {
+  CHECK(gpt2_like().vocabulary() == 2048);
+  CHECK(gpt2_like().ids_before().empty());
+  CHECK(gpt2_like().find("<|endoftext|>") == 0);
+  CHECK_FALSE(gpt2_like().find("<|begin|>"));
+  CHECK(llama3_like().vocabulary() == 900);
+  CHECK(ids(llama3_like().ids_before().begin(), llama3_like().ids_before().end()) == ids{0});
+  CHECK(llama3_like().ids_after().empty());
+  CHECK(llama3_like().find("<|begin|>") == 0);
+  CHECK(llama3_like().added_tokens().size() == 2);
+  CHECK(llama3_like().added_tokens()[1].special);
+  for (std::size_t id = 0; id < gpt2_like().vocabulary(); ++id) {
+    const auto token = static_cast<std::int32_t>(id);
+    REQUIRE(gpt2_like().find(gpt2_like().piece(token)) == token);
+  }
+}
+
+TEST_CASE("a piece may be part of a character") {
+  const auto found = gpt2_like().encode("日");
+  REQUIRE(found.size() == 3);
+  CHECK(gpt2_like().piece(found[0]) == "\xe6");
+  CHECK(gpt2_like().decode(found) == "日");
+}
+
+TEST_CASE("ids outside the vocabulary are refused") {
+  for (const std::int32_t id : {-1, 2048, INT32_MAX, INT32_MIN}) {
+    CHECK_THROWS_AS(static_cast<void>(gpt2_like().piece(id)), strata::option_error);
+    CHECK_THROWS_AS(static_cast<void>(gpt2_like().decode(ids{0, id})), strata::option_error);
+  }
+  CHECK_THROWS_WITH(static_cast<void>(gpt2_like().piece(2048)), "token id 2048 is not in 0 … 2047");
+}
+
+TEST_CASE("invalid UTF-8 is refused, any text cut inside a character too") {
+  const std::string text = "a日😀é<|endoftext|>";
+  for (std::size_t length = 0; length <= text.size(); ++length) {
+    const auto cut = std::string_view(text).substr(0, length);
+    if (strata::whole_characters(text, length).size() == length)
+      CHECK(gpt2_like().decode(gpt2_like().encode(cut)) == cut);
+    else
+      CHECK_THROWS_AS(static_cast<void>(gpt2_like().encode(cut)), strata::data_error);
+  }
+}
+
+TEST_CASE("random texts come back") {
+  std::mt19937 random(3);
+  const std::vector<std::string> parts = {
+      "a",  "B", " ",   "  ", "\n", "\r\n",     "é", "e\xcc\x81",     "日",     "😀", "'s", "12",
+      "\t", "!", "the", "<|", "|>", "\xc2\xa0", "½", "<|endoftext|>", "<|end|>"};
+  for (int round = 0; round < 500; ++round) {
+    std::string text;
+    for (std::size_t n = random() % 30; n > 0; --n) text += parts[random() % parts.size()];
+    for (const auto* tokenizer : {&gpt2_like(), &llama3_like()}) {
+      REQUIRE(tokenizer->decode(tokenizer->encode(text, false)) == text);
+      REQUIRE(tokenizer->encode(text, false) == tokenizer->encode(text, false));
+    }
+  }
+}
+
+TEST_CASE("long runs of anything come back") {
+  constexpr std::size_t million = 1'000'000;
+  for (const std::string unit : {" ", "ab", "7", "\n", "😀", "<|"}) {
+    std::string text;
+    while (text.size() < million) text += unit;
+    for (const auto* tokenizer : {&gpt2_like(), &llama3_like()})
+      CHECK(tokenizer->decode(tokenizer->encode(text, false)) == text);
+  }
+}
+
+TEST_CASE("a byte without a token is refused, not dropped") {
+  auto document = small_tokenizer::document();
+  auto& vocab = document["model"]["vocab"];
+  vocab["zz"] = vocab["z"];
+  vocab.erase("z");
+  const auto tokenizer = small_tokenizer::read(document);
+  CHECK(tokenizer.encode("hello").size() == 1);
+  CHECK_THROWS_WITH_AS(static_cast<void>(tokenizer.encode("az")),
+                       "the vocabulary has no token for byte 122, which the text contains", strata::data_error);
+}
+
+TEST_CASE("copies are independent of their source") {
+  auto source = std::make_unique<strata::tokenizer>(llama3_like());
+  const strata::tokenizer copy = *source;
+  const auto expected = source->encode("Hello, <|end|> world!");
+  source.reset();
+  CHECK(copy.encode("Hello, <|end|> world!") == expected);
+}
+
+TEST_CASE("files that cannot be read") {
+  const temporary_folder folder;
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.path() / "none.json")),
+                       (folder.path() / "none.json: not a file that can be read").string().c_str(), strata::data_error);
+  CHECK_THROWS_AS(static_cast<void>(strata::tokenizer::from_file(folder.path())), strata::data_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.add("t.json", "{"))),
+                       "t.json: malformed JSON or UTF-8 at byte 2 of 1", strata::data_error);
+}
