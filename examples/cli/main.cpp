@@ -23,6 +23,8 @@
 #include "on_screen.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/json_text.hpp"
+#include "strata/model/model_folder.hpp"
+#include "strata/model/safetensors.hpp"
 #include "strata/report/json.hpp"
 #include "strata/report/output_file.hpp"
 #include "strata/strata.hpp"
@@ -157,25 +159,27 @@ void info(const arguments& given) {
   std::size_t tokens = 0;
   if (given.prompt_length) tokens = number_of<std::size_t>("--tokens", *given.prompt_length);
   if (given.prompt_length && tokens == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
-  const auto model = strata::decoder<float>::load(given.model);
-  const strata::llama_config& config = model.config();
+  const strata::model_folder files = strata::open_model_folder(given.model);
+  const strata::llama_config config = strata::load_llama_config(files.config);
+  const strata::safetensors_file weights(files.weights);  // only its table of tensors is read
+  std::size_t parameters = 0;
+  for (const std::string& name : weights.names()) parameters += weights.tensor(name).elements();
+  const strata::model_shape shape{config.layers, config.heads, config.width, config.vocabulary, config.context};
   if (!given.prompt_length) tokens = config.context;
   if (tokens > config.context)
     strata::raise<strata::option_error>("--tokens: ", tokens, ", the model's context is ", config.context);
   const auto line = [](const char* word, const std::string& value) { std::printf("%-13s%s\n", word, value.c_str()); };
   line("model", given.model);
-  line("architecture",
-       strata::concat("llama, ", model.shape().block == strata::block_kind::parallel ? "parallel" : "sequential",
-                      " blocks"));
+  line("architecture", "llama, sequential blocks");
   line("layers", std::to_string(config.layers));
   line("heads",
        strata::concat(config.heads, " (", config.kv_heads, " for keys and values) of width ", config.head_width));
   line("width", strata::concat(config.width, " (MLP ", config.mlp_width, ")"));
   line("vocabulary", cli::grouped(config.vocabulary));
   line("context", strata::concat(config.context, config.context == 1 ? " token" : " tokens"));
-  line("parameters", cli::grouped(model.parameters()));
-  line("edges", strata::concat(cli::grouped(strata::graph(model.shape(), tokens).edge_count()), " for a prompt of ",
-                               tokens, tokens == 1 ? " token" : " tokens",
+  line("parameters", cli::grouped(parameters));
+  line("edges", strata::concat(cli::grouped(strata::graph(shape, tokens).edge_count()), " for a prompt of ", tokens,
+                               tokens == 1 ? " token" : " tokens",
                                given.prompt_length ? "" : " (the whole context; --tokens N for another length)"));
 }
 

@@ -1,11 +1,11 @@
-# Every relative link in the Markdown files leads to a file.
+# Every link from a Markdown file to a file of the project leads to one.
 file(GLOB pages ${ROOT}/*.md ${ROOT}/docs/*.md)
 foreach(page IN LISTS pages)
   file(READ ${page} text)
-  string(REGEX MATCHALL "\\]\\([^)#: ]+[)#]" links "${text}")
+  string(REGEX MATCHALL "\\([a-zA-Z0-9_./-]+\\.(md|cpp|hpp|sh)\\)" links "${text}")
   get_filename_component(folder ${page} DIRECTORY)
   foreach(link IN LISTS links)
-    string(REGEX REPLACE "^..(.*).$" "\\1" target "${link}")
+    string(REGEX REPLACE "[()]" "" target "${link}")
     if(NOT EXISTS ${folder}/${target})
       message(FATAL_ERROR "${page} links to ${target}, which is not there")
     endif()

@@ -35,7 +35,7 @@ TEST_CASE("what a folder lacks") {
 }
 
 TEST_CASE("weights in formats that have to be converted") {
-  for (const char* name : {"pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "weights.pt", "a.pth", "x.ckpt"}) {
+  for (const char* name : {"pytorch_model.bin", "model.bin", "pytorch_model-00001-of-00002.bin", "weights.pt", "a.pth", "x.ckpt"}) {
     const temporary_folder folder;
     folder.add("config.json", "{}");
     folder.add(name, "");

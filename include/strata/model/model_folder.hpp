@@ -24,8 +24,7 @@ namespace detail {
   for (std::filesystem::directory_iterator entry(folder, why), end; !why && entry != end; entry.increment(why)) {
     const std::filesystem::path name = entry->path().filename();
     const std::string extension = name.extension().string();
-    const bool pickled = extension == ".pt" || extension == ".pth" || extension == ".ckpt" ||
-                         (extension == ".bin" && name.string().starts_with("pytorch_model"));
+    const bool pickled = extension == ".pt" || extension == ".pth" || extension == ".ckpt" || (extension == ".bin" && name != "training_args.bin");
     if (pickled && (first.empty() || name.string() < first)) first = name.string();
   }
   return first;
