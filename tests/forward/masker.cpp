@@ -50,7 +50,9 @@ TEST_CASE("masked logits of every family, mask and variant, alone and as one bat
     golden g(name);
     strata::no_hooks<double> none;
     CHECK(largest_difference(g.model.all_logits(g.tokens, none).values(), g.run.real("logits")) <= 1e-9);
-    for (const auto& [variant, text] : variants) {
+    for (const auto& named : variants) {  // no structured binding: clang 14 cannot capture one
+      const attention_mask variant = named.first;
+      const std::string& text = named.second;
       CAPTURE(text);
       const auto expected = g.run.real("mask.logits." + text);
       const std::size_t vocabulary = g.model.shape().vocabulary;

@@ -38,7 +38,7 @@ TEST_CASE("ranks are the inverse of an order; edges that it lacks come last") {
   CHECK(rank[2] == 2);
   CHECK(rank[1] == 3);
   order.push_back(4);
-  CHECK_THROWS_AS(strata::ranks(g, order), contract_violation);
+  CHECK_THROWS_AS(static_cast<void>(strata::ranks(g, order)), contract_violation);
 }
 
 TEST_CASE("the number of edges at a size is the product in double precision, rounded down") {

@@ -45,9 +45,9 @@ TEST_CASE("reaches_output is what a search backwards from the output finds") {
 }
 
 TEST_CASE("E is the closed form of the method") {
-  for (const edge_id L : {1, 2, 30})
-    for (const edge_id H : {1, 9})
-      for (const edge_id T : {1, 2, 40, 128}) {
+  for (const edge_id L : {1U, 2U, 30U})
+    for (const edge_id H : {1U, 9U})
+      for (const edge_id T : {1U, 2U, 40U, 128U}) {
         const edge_id sequential = L * (H * (T * (T + 1) / 2) + 3 * T) - (H * (T * (T - 1) / 2) + 3 * (T - 1));
         const edge_id parallel = L * (H * (T * (T + 1) / 2) + 2 * T) - (H * (T * (T - 1) / 2) + 2 * (T - 1));
         CHECK(graph(L, H, T, block_kind::sequential).edge_count() == sequential);
