@@ -10,7 +10,7 @@
 #include "model/fuzz_llama_config.hpp"
 #include "model/fuzz_safetensors.hpp"
 #include "model/mutations.hpp"
-#include "strata/model/mapped_file.hpp"
+#include "strata/file/mapped_file.hpp"
 #include "support/goldens.hpp"
 #include "support/write_safetensors.hpp"
 

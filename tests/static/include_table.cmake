@@ -12,8 +12,9 @@ set(uses_forward core graph detail)
 set(uses_score core graph forward detail)
 set(uses_search core graph)
 set(uses_top ${core_rooms} detail)
-set(uses_model ${core_rooms} detail top)
-set(uses_text core)
+set(uses_file core)
+set(uses_model ${core_rooms} detail file top)
+set(uses_text core file)
 set(uses_report ${core_rooms} detail top)
 
 # other libraries, by the first folder of the include → the rooms or the single headers that may name them
@@ -21,7 +22,7 @@ set(who_may_xsimd detail/simd.hpp)
 set(who_may_Eigen detail/product.hpp)
 set(who_may_nlohmann model text report)
 set(who_may_unicode text)
-set(who_may_sys model/mapped_file.hpp)
+set(who_may_sys file/mapped_file.hpp)
 
 # rooms that stay without matrix products, through whatever header
 set(without_products core graph measure search)

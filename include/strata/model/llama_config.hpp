@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/file/mapped_file.hpp"
 #include "strata/model/architecture.hpp"
 #include "strata/model/config_reader.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/model/known_settings.hpp"
-#include "strata/model/mapped_file.hpp"
 #include "strata/model/rope_scaling.hpp"
 
 namespace strata {

@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/file/mapped_file.hpp"
 #include "strata/model/element_type.hpp"
 #include "strata/model/json_text.hpp"
-#include "strata/model/mapped_file.hpp"
 #include "strata/model/safetensors_header.hpp"
 #include "strata/model/tensor_view.hpp"
 

@@ -1,6 +1,6 @@
-#include "strata/model/mapped_file.hpp"
+#include "strata/file/mapped_file.hpp"
 
 #define MAPPED_FILE_KIND "mapped"
-#include "model/mapped_file_cases.hpp"
+#include "file/mapped_file_cases.hpp"
 
 static_assert(STRATA_DETAIL_MMAP == 1, "the platforms of the tests have mmap");
