@@ -72,12 +72,16 @@ struct block_q4_k {
 
   void values(float* out) const {
     const float scale = widen_f16(d), scale_min = widen_f16(d_min);
-    for (std::size_t group = 0; group < 8; ++group) {
-      const float s = scale * static_cast<float>(scales.scale(group));
-      const float m = scale_min * static_cast<float>(scales.minimum(group));
-      const std::uint8_t* const bytes = q.data() + group / 2 * 32;
-      const std::size_t shift = group % 2 * 4;
-      for (std::size_t i = 0; i < 32; ++i) out[group * 32 + i] = s * static_cast<float>((bytes[i] >> shift) & 15) - m;
+    for (std::size_t group = 0; group < 8; group += 2) {  // both halves of 32 bytes
+      const std::uint8_t* const bytes = q.data() + group * 16;
+      const float s_low = scale * static_cast<float>(scales.scale(group));
+      const float s_high = scale * static_cast<float>(scales.scale(group + 1));
+      const float m_low = scale_min * static_cast<float>(scales.minimum(group));
+      const float m_high = scale_min * static_cast<float>(scales.minimum(group + 1));
+      float* const low = out + group * 32;
+      float* const high = low + 32;
+      for (std::size_t i = 0; i < 32; ++i) low[i] = s_low * static_cast<float>(bytes[i] & 15) - m_low;
+      for (std::size_t i = 0; i < 32; ++i) high[i] = s_high * static_cast<float>(bytes[i] >> 4) - m_high;
     }
   }
 };
