@@ -9,6 +9,7 @@
 
 #include "model/fuzz_llama_config.hpp"
 #include "model/fuzz_safetensors.hpp"
+#include "model/fuzz_weight_map.hpp"
 #include "strata/file/mapped_file.hpp"
 #include "support/goldens.hpp"
 #include "support/mutations.hpp"
@@ -101,4 +102,20 @@ TEST_CASE("mutated configurations are refused or computable") {
     CHECK(accepted > 0);
     CHECK(accepted < 1000);
   }
+}
+
+TEST_CASE("an index of shards that is cut off at any length is refused, a mutated one refused or harmless") {
+  const std::string text = R"({"metadata": {"total_size": 21}, "weight_map": {"a.weight": "m-1-of-2.safetensors",)"
+                           R"( "b": "m-2-of-2.safetensors", "\u00e4": "x"}})";
+  const bytes whole(text.begin(), text.end());
+  REQUIRE(fuzz_weight_map(whole));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CAPTURE(length);
+    REQUIRE_FALSE(fuzz_weight_map(first_of(whole, length)));
+  }
+  std::size_t accepted = 0;
+  for (std::uint32_t seed = 0; seed < 4000; ++seed)
+    accepted += fuzz_weight_map(mutated(whole, whole.size(), seed)) ? 1 : 0;
+  CHECK(accepted > 0);
+  CHECK(accepted < 3000);
 }

@@ -129,3 +129,20 @@ TEST_CASE("a real file in llama.cpp's layout has the values of the safetensors t
   }
   CHECK(quantised > 0);
 }
+
+TEST_CASE("files of every family in llama.cpp's layout: opened, and every tensor expanded") {
+  std::size_t opened = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(STRATA_TEST_DATA "/gguf_twins")) {
+    if (entry.path().extension() != ".gguf") continue;
+    CAPTURE(entry.path().string());
+    const gguf_tensors tensors{gguf_file(entry.path())};
+    CHECK(tensors.container().find("tokenizer.ggml.tokens")->as_texts()->size() == 97);
+    CHECK(tensors.tensor("token_embd.weight").shape[0] == 97);
+    bool finite = true;
+    for (const std::string& name : tensors.names())
+      for (const float value : values_of(tensors.tensor(name))) finite = finite && std::isfinite(value);
+    CHECK(finite);
+    ++opened;
+  }
+  CHECK(opened == 13);
+}
