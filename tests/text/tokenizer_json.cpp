@@ -59,7 +59,7 @@ TEST_CASE("pre-tokenizers") {
 
 TEST_CASE("pre-tokenizers that are not supported") {
   refused("/pre_tokenizer/type", "Metaspace",
-          "key \"pre_tokenizer\": the last pre-tokenizer must be ByteLevel (supported before it: Split, Digits)");
+          "key \"pre_tokenizer.type\" is \"Metaspace\", expected Split or Digits, then ByteLevel at the end");
   refused("/pre_tokenizer", nullptr,
           "key \"pre_tokenizer\": the last pre-tokenizer must be ByteLevel (supported before it: Split, Digits)");
   refused("/pre_tokenizer", sequence("pretokenizers", {{{"type", "Whitespace"}}, byte_level(false, true)}),
@@ -96,7 +96,8 @@ TEST_CASE("normalizers") {
   }
   changed["normalizer"] = sequence("normalizers", json::array());
   CHECK(read(changed).encode("e\xcc\x81").size() == 3);
-  refused("/normalizer", {{"type", "NFKC"}}, "key \"normalizer.type\" is \"NFKC\", expected NFC or a Sequence of it");
+  refused("/normalizer", {{"type", "Lowercase"}},
+          "key \"normalizer.type\" is \"Lowercase\", expected NFC, NFD, NFKC, NFKD, Prepend or Replace");
   json deep{{"type", "NFC"}};
   for (int i = 0; i < 100; ++i) deep = sequence("normalizers", json::array({deep}));
   auto nested = document();
@@ -128,7 +129,7 @@ TEST_CASE("post-processors") {
     changed["post_processor"] = processor;
     const auto tokenizer = read(changed);
     CHECK(tokenizer.encode("he") == std::vector<std::int32_t>{261, 0, 256, 1});
-    CHECK(tokenizer.encode("he", false) == std::vector<std::int32_t>{256});
+    CHECK(tokenizer.encode("he", strata::special_tokens::none) == std::vector<std::int32_t>{256});
     CHECK(tokenizer.encode("") == std::vector<std::int32_t>{261, 0, 1});
     CHECK(tokenizer.ids_before().size() == 2);
     CHECK(tokenizer.ids_after().size() == 1);
@@ -171,7 +172,8 @@ TEST_CASE("settings of the model that would change the ids") {
   refused("/model/dropout", 0.1, "key \"model.dropout\" is 0.1, expected null: ids must not depend on chance");
   refused("/model/continuing_subword_prefix", "##", "key \"model.continuing_subword_prefix\" is \"##\", expected null");
   refused("/model/end_of_word_suffix", "</w>", "key \"model.end_of_word_suffix\" is \"</w>\", expected null");
-  refused("/model/byte_fallback", true, "key \"model.byte_fallback\" is true, expected false");
+  refused("/model/byte_fallback", true,
+          "key \"model.byte_fallback\" is true, expected false, because the vocabulary is one of bytes");
   refused("/model/ignore_merges", "no", "key \"model.ignore_merges\" is \"no\", expected true or false");
   changed = document();
   changed["model"]["vocab"].erase("ÿ");  // byte 255
@@ -188,8 +190,12 @@ TEST_CASE("the rest of the document") {
   refused("/version", "2.0", "key \"version\" is \"2.0\", expected 1.0");
   refused("/truncation", json::object(), "key \"truncation\" is an object of 0 keys, expected null");
   refused("/padding", json::array(), "key \"padding\" is an array of 0 values, expected null");
-  refused("/decoder", {{"type", "WordPiece"}}, "key \"decoder.type\" is \"WordPiece\", expected ByteLevel");
-  refused("/decoder", nullptr, "key \"decoder\" is null, expected ByteLevel");
+  refused(
+      "/decoder", {{"type", "WordPiece"}},
+      "key \"decoder.type\" is \"WordPiece\", expected ByteLevel alone, or Replace, ByteFallback, Fuse, Strip in this "
+      "order");
+  refused("/decoder", nullptr,
+          "key \"decoder\" is null, expected ByteLevel, or a Sequence of Replace, ByteFallback, Fuse, Strip");
   refused("/model", 3, "key \"model\" is 3, expected an object");
   auto unknown = document();
   unknown["chat_template"] = "";
