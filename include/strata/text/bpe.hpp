@@ -1,6 +1,7 @@
 /// Words to token ids by byte-pair encoding, whose smallest symbols are bytes or characters.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +38,7 @@ struct bpe_model {
   smallest_symbol symbols = smallest_symbol::byte;
 
   // what becomes of a character that is not a token
-  std::vector<std::int32_t> byte_tokens{};  // (256) the tokens of its bytes; empty if there are none
+  std::vector<std::int32_t> byte_tokens{};  // (256) the tokens of its bytes, negative where missing; or none
   std::int32_t unknown = -1;                // else this token; negative: it is refused
   bool one_unknown = false;                 // neighbouring unknown characters are one token
 };
@@ -48,7 +49,7 @@ class bpe_encoder {
   /// Requires: `model` outlives the encoder.
   explicit bpe_encoder(const bpe_model& model) : model_(&model), merge_(model.merges) {
     STRATA_ASSERT(model.byte_tokens.empty() || model.byte_tokens.size() == byte_ids_.size(),
-                  "bpe_encoder: a model has tokens for some bytes only");
+                  "bpe_encoder: byte_tokens needs an entry for each byte");
     for (std::size_t b = 0; b < byte_ids_.size(); ++b) {
       const char byte = static_cast<char>(b);
       const auto found = model.ids.find(std::string_view(&byte, 1));
@@ -107,14 +108,20 @@ class bpe_encoder {
       const bool is_unknown = known == model_->ids.end();
       if (!is_unknown)
         symbols_.push_back(known->second);
-      else if (!model_->byte_tokens.empty())
+      else if (has_byte_tokens(character))
         for (const char c : character) symbols_.push_back(model_->byte_tokens[static_cast<unsigned char>(c)]);
       else if (model_->unknown < 0)
         raise<data_error>("the vocabulary has no token for the character \"", character, "\", which the text contains");
       else if (!model_->one_unknown || !behind_unknown)
         symbols_.push_back(model_->unknown);
-      behind_unknown = is_unknown;
+      behind_unknown = is_unknown && symbols_.back() == model_->unknown;
     }
+  }
+
+  [[nodiscard]] bool has_byte_tokens(std::string_view character) const {
+    const auto& tokens = model_->byte_tokens;
+    return !tokens.empty() && std::all_of(character.begin(), character.end(),
+                                          [&](char c) { return tokens[static_cast<unsigned char>(c)] >= 0; });
   }
 
   const bpe_model* model_;
