@@ -18,6 +18,7 @@
 #include "strata/file/mapped_file.hpp"
 #include "strata/text/added_tokens.hpp"
 #include "strata/text/bpe.hpp"
+#include "strata/text/tokenizer_config.hpp"
 #include "strata/text/tokenizer_json.hpp"
 #include "strata/text/tokenizer_parts.hpp"
 #include "strata/text/utf8.hpp"
@@ -35,11 +36,19 @@ enum class special_tokens {
 /// Its members may be called from several threads at once.
 class tokenizer {
  public:
-  /// Throws: strata::data_error if the file cannot be read, is malformed or asks for something that is not supported.
-  [[nodiscard]] static tokenizer from_file(const std::filesystem::path& file) {
-    const mapped_file mapped(file);
-    const auto bytes = mapped.bytes();
-    return from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.filename().string());
+  /// From a tokenizer.json, or a folder with one. A tokenizer_config.json beside it is asked which token is
+  /// begin-of-text, in case the tokenizer.json puts none before a text.
+  /// Throws: strata::data_error if a file cannot be read, is malformed or asks for something that is not supported.
+  [[nodiscard]] static tokenizer from_file(std::filesystem::path path) {
+    if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) path /= "tokenizer.json";
+    auto parts = parse_tokenizer_json(text_of(mapped_file(path)), path.filename().string());
+    tokenizer out(std::move(parts));
+    const auto config = path.parent_path() / "tokenizer_config.json";
+    if (std::error_code ignored; out.parts_.begin_of_text < 0 && std::filesystem::exists(config, ignored)) {
+      const auto token = begin_of_text_in_config(text_of(mapped_file(config)), config.filename().string());
+      if (token) out.parts_.begin_of_text = out.find(*token).value_or(-1);
+    }
+    return out;
   }
 
   /// From the text of a tokenizer.json (tokenizer_json.hpp lists what is supported); `name` stands in messages.
@@ -127,6 +136,10 @@ class tokenizer {
   }
 
  private:
+  static std::string_view text_of(const mapped_file& file) {
+    return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+  }
+
   [[nodiscard]] std::size_t checked(std::int32_t id) const {
     if (id < 0 || static_cast<std::size_t>(id) >= vocabulary())
       raise<option_error>("token id ", id, " is not in 0 … ", vocabulary() - 1);

@@ -9,8 +9,6 @@
 ///   decoder         ByteLevel                            [Replace, ByteFallback,] Fuse [, Strip]
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -76,14 +74,7 @@ inline void read_fallbacks(const json_place& model, const vocabulary_json& vocab
 /// The parts of a tokenizer from the text of a tokenizer.json; `file` is its name in messages.
 /// Throws: strata::data_error that names file, key and value.
 [[nodiscard]] inline tokenizer_parts parse_tokenizer_json(std::string_view text, std::string_view file) {
-  nlohmann::json document;
-  try {
-    document = nlohmann::json::parse(text);
-  } catch (const nlohmann::json::parse_error& e) {
-    raise<data_error>(file, ": malformed JSON or UTF-8 at byte ", e.byte, " of ", text.size());
-  } catch (const nlohmann::json::exception&) {
-    raise<data_error>(file, ": a number is too large");
-  }
+  const auto document = detail::json_document(text, file);
   const detail::json_place root(document, file);
   root.allow_keys({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
                    "decoder", "model"});
