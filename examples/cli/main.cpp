@@ -23,8 +23,8 @@
 #include "on_screen.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/json_text.hpp"
-#include "strata/model/model_folder.hpp"
-#include "strata/model/safetensors.hpp"
+#include "strata/model/model_files.hpp"
+#include "strata/model/weight_files.hpp"
 #include "strata/report/json.hpp"
 #include "strata/report/output_file.hpp"
 #include "strata/strata.hpp"
@@ -159,9 +159,11 @@ void info(const arguments& given) {
   std::size_t tokens = 0;
   if (given.prompt_length) tokens = number_of<std::size_t>("--tokens", *given.prompt_length);
   if (given.prompt_length && tokens == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
-  const strata::model_folder files = strata::open_model_folder(given.model);
+  const strata::model_files files = strata::open_model_files(given.model);
+  if (files.config.empty())
+    strata::raise<strata::data_error>(files.weights.string(), ": settings in a GGUF file, expected a config.json");
   const strata::llama_config config = strata::load_llama_config(files.config);
-  const strata::safetensors_file weights(files.weights);  // only its table of tensors is read
+  const strata::weight_files weights = strata::load_weight_files(files);  // only its table of tensors is read
   std::size_t parameters = 0;
   for (const std::string& name : weights.names()) parameters += weights.tensor(name).elements();
   const strata::model_shape shape{config.layers, config.heads, config.width, config.vocabulary, config.context};

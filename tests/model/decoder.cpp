@@ -168,7 +168,7 @@ TEST_CASE("prompts that a model cannot take are refused") {
 
 TEST_CASE("a size in config.json that the tensors do not have is refused before memory is taken for it") {
   strata::llama_config config = strata::load_llama_config(goldens::model_folder("llama") + "/config.json");
-  const strata::safetensors_file weights(goldens::model_folder("llama") + "/model.safetensors");
+  const strata::weight_files weights = strata::safetensors_file(goldens::model_folder("llama") + "/model.safetensors");
   config.vocabulary = std::size_t{1} << 40;
   CHECK_THROWS_AS(decoder<float>(config, weights), strata::data_error);
   config.vocabulary = 97;

@@ -77,12 +77,18 @@ TEST_CASE("the writer of test files rounds to the nearest half and bfloat16, tie
 
 TEST_CASE("the table of types: the enumerators number its first rows") {
   for (const element_type type :
-       {element_type::f64, element_type::f32, element_type::f16, element_type::bf16, element_type::i64,
-        element_type::i32, element_type::i16, element_type::i8, element_type::u8, element_type::boolean})
+       {element_type::f64,  element_type::f32,  element_type::f16,  element_type::bf16, element_type::i64,
+        element_type::i32,  element_type::i16,  element_type::i8,   element_type::u8,   element_type::boolean,
+        element_type::q4_0, element_type::q4_1, element_type::q5_0, element_type::q5_1, element_type::q8_0,
+        element_type::q2_k, element_type::q3_k, element_type::q4_k, element_type::q5_k, element_type::q6_k})
     CHECK(strata::entry_of(type).type == type);
   CHECK(strata::find_element_type("BF16")->type == element_type::bf16);
   CHECK(strata::find_element_type("BOOL")->bits == 8);
   CHECK(strata::find_element_type("F4")->type == element_type::other);
   CHECK(strata::find_element_type("f32") == nullptr);
   CHECK(strata::find_element_type("") == nullptr);
+  CHECK(strata::find_element_type("Q8_0") == nullptr);  // not in safetensors files
+  CHECK(strata::find_ggml_type("Q8_0") == element_type::q8_0);
+  CHECK(strata::find_ggml_type("F64") == element_type::f64);
+  CHECK(strata::find_ggml_type("IQ4_XS") == element_type::other);
 }

@@ -9,9 +9,9 @@
 
 #include "model/fuzz_llama_config.hpp"
 #include "model/fuzz_safetensors.hpp"
-#include "model/mutations.hpp"
 #include "strata/file/mapped_file.hpp"
 #include "support/goldens.hpp"
+#include "support/mutations.hpp"
 #include "support/write_safetensors.hpp"
 
 namespace {

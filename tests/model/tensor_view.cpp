@@ -75,7 +75,8 @@ TEST_CASE("expansion is refused where the values do not fit the type asked for")
   CHECK_THROWS_WITH_AS(strata::expand(view_of(longs), std::span<std::int32_t>(whole)),
                        "file: tensor \"x\" holds 2147483648, expected 32-bit integers", strata::data_error);
   CHECK_THROWS_WITH_AS(strata::expand(view_of(longs), std::span<float>(real)),
-                       "file: tensor \"x\" has type I64, expected F64, F32, F16 or BF16", strata::data_error);
+                       "file: tensor \"x\" has type I64, expected F64, F32, F16, BF16 or a quantised type",
+                       strata::data_error);
   CHECK_THROWS_WITH_AS(strata::expand(view_of(safetensors_writer::f32("w", {1}, {1})), std::span<std::int32_t>(whole)),
                        "file: tensor \"w\" has type F32, expected an integer type", strata::data_error);
 }
@@ -113,6 +114,15 @@ TEST_CASE("rows of a tensor") {
   CHECK_THROWS_AS(strata::expand_rows(view, 2, std::span<float>(two_rows)), contract_violation);
   CHECK_THROWS_AS(strata::expand_rows(view, 4, std::span<float>()), contract_violation);
   CHECK_THROWS_AS(strata::expand(view, std::span<float>(two_rows)), contract_violation);
+}
+
+TEST_CASE("the expected shape, or a sentence") {
+  tensor_view view = view_of(safetensors_writer::f32("x", {2, 3}, {1, 2, 3, 4, 5, 6}));
+  const std::vector<std::size_t> right{2, 3}, wrong{3, 2};
+  CHECK(&strata::require_shape(view, right) == &view);
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::require_shape(view, wrong)),
+                       "file: tensor \"x\" has shape (2, 3), expected (3, 2)", strata::data_error);
+  CHECK_THROWS_AS(static_cast<void>(strata::require_shape(view, {})), strata::data_error);
 }
 
 TEST_CASE("elements and shapes as text; no dimension means one number") {

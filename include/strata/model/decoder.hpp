@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "strata/core/contract.hpp"
+#include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/activation.hpp"
@@ -24,9 +25,9 @@
 #include "strata/graph/shape.hpp"
 #include "strata/model/llama_config.hpp"
 #include "strata/model/llama_weights.hpp"
-#include "strata/model/model_folder.hpp"
+#include "strata/model/model_files.hpp"
 #include "strata/model/rope.hpp"
-#include "strata/model/safetensors.hpp"
+#include "strata/model/weight_files.hpp"
 
 namespace strata {
 
@@ -36,15 +37,17 @@ class decoder {
  public:
   using scalar = T;
 
-  /// Reads config.json and model.safetensors of a folder; the weights are expanded to T.
+  /// Reads config.json and the safetensors of a folder; the weights are expanded to T.
   /// Throws: strata::data_error for files that are missing, malformed or of an unsupported architecture.
   [[nodiscard]] static decoder load(const std::filesystem::path& folder) {
-    const model_folder files = open_model_folder(folder);
-    return decoder(load_llama_config(files.config), safetensors_file(files.weights));
+    const model_files files = open_model_files(folder);
+    if (files.config.empty())
+      raise<data_error>(files.weights.string(), ": settings in a GGUF file, expected a config.json");
+    return decoder(load_llama_config(files.config), load_weight_files(files));
   }
 
   /// Throws: strata::data_error for a tensor that is missing or has another shape than the configuration asks for.
-  decoder(llama_config config, const safetensors_file& weights)
+  decoder(llama_config config, const weight_files& weights)
       : config_(std::move(config)),
         angles_(rope_angles(config_.rope, config_.head_width)),
         weights_(config_, weights) {}

@@ -1,4 +1,5 @@
-/// What the numbers of a stored tensor are, and the exact value of a 16-bit one.
+/// What the numbers of a stored tensor are, and the exact value of a 16-bit one. Quantised numbers lie in blocks that
+/// share a scale; quantised.hpp says what they mean.
 #pragma once
 
 #include <array>
@@ -14,31 +15,87 @@ static_assert(std::endian::native == std::endian::little, "weight files are litt
 static_assert(std::numeric_limits<float>::is_iec559 && std::numeric_limits<double>::is_iec559);
 
 /// `other`: a type that weight files may contain and this library does not read (8-bit floats, unsigned integers, …).
-enum class element_type : std::uint8_t { f64, f32, f16, bf16, i64, i32, i16, i8, u8, boolean, other };
-
-/// One row of the table of types that a safetensors file may name.
-struct element_type_entry {
-  std::string_view name;
-  std::size_t bits;
-  element_type type;
+enum class element_type : std::uint8_t {
+  f64,
+  f32,
+  f16,
+  bf16,
+  i64,
+  i32,
+  i16,
+  i8,
+  u8,
+  boolean,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  other
 };
 
-/// Source:   the format description of safetensors, "dtype".
-inline constexpr std::array<element_type_entry, 20> element_types{{
-    {"F64", 64, element_type::f64},      {"F32", 32, element_type::f32},      {"F16", 16, element_type::f16},
-    {"BF16", 16, element_type::bf16},    {"I64", 64, element_type::i64},      {"I32", 32, element_type::i32},
-    {"I16", 16, element_type::i16},      {"I8", 8, element_type::i8},         {"U8", 8, element_type::u8},
-    {"BOOL", 8, element_type::boolean},  {"U64", 64, element_type::other},    {"U32", 32, element_type::other},
-    {"U16", 16, element_type::other},    {"C64", 64, element_type::other},    {"F8_E4M3", 8, element_type::other},
-    {"F8_E5M2", 8, element_type::other}, {"F8_E8M0", 8, element_type::other}, {"F6_E2M3", 6, element_type::other},
-    {"F6_E3M2", 6, element_type::other}, {"F4", 4, element_type::other},
+/// One row of the table of types.
+struct element_type_entry {
+  std::string_view name;
+  std::size_t bits;  // of an element, or of a block
+  element_type type;
+  std::size_t block = 1;  // elements that are stored together
+};
+
+/// Source:   the format description of safetensors, "dtype"; for the types in blocks ggml-common.h, which GGUF files
+///           follow.
+inline constexpr std::array<element_type_entry, 30> element_types{{
+    {"F64", 64, element_type::f64},
+    {"F32", 32, element_type::f32},
+    {"F16", 16, element_type::f16},
+    {"BF16", 16, element_type::bf16},
+    {"I64", 64, element_type::i64},
+    {"I32", 32, element_type::i32},
+    {"I16", 16, element_type::i16},
+    {"I8", 8, element_type::i8},
+    {"U8", 8, element_type::u8},
+    {"BOOL", 8, element_type::boolean},
+    {"Q4_0", 18 * 8, element_type::q4_0, 32},
+    {"Q4_1", 20 * 8, element_type::q4_1, 32},
+    {"Q5_0", 22 * 8, element_type::q5_0, 32},
+    {"Q5_1", 24 * 8, element_type::q5_1, 32},
+    {"Q8_0", 34 * 8, element_type::q8_0, 32},
+    {"Q2_K", 84 * 8, element_type::q2_k, 256},
+    {"Q3_K", 110 * 8, element_type::q3_k, 256},
+    {"Q4_K", 144 * 8, element_type::q4_k, 256},
+    {"Q5_K", 176 * 8, element_type::q5_k, 256},
+    {"Q6_K", 210 * 8, element_type::q6_k, 256},
+    {"U64", 64, element_type::other},
+    {"U32", 32, element_type::other},
+    {"U16", 16, element_type::other},
+    {"C64", 64, element_type::other},
+    {"F8_E4M3", 8, element_type::other},
+    {"F8_E5M2", 8, element_type::other},
+    {"F8_E8M0", 8, element_type::other},
+    {"F6_E2M3", 6, element_type::other},
+    {"F6_E3M2", 6, element_type::other},
+    {"F4", 4, element_type::other},
 }};
 
+/// The type that a safetensors file calls so; it has none in blocks.
 /// Returns:  nullptr for a name that the format does not know.
 [[nodiscard]] constexpr const element_type_entry* find_element_type(std::string_view name) {
   for (const element_type_entry& entry : element_types)
-    if (entry.name == name) return &entry;
+    if (entry.block == 1 && entry.name == name) return &entry;
   return nullptr;
+}
+
+/// The type that ggml calls so.
+/// Returns:  `other` for one that the library does not read.
+[[nodiscard]] constexpr element_type find_ggml_type(std::string_view name) {
+  for (const element_type_entry& entry : element_types)
+    if (entry.name == name) return entry.type;
+  return element_type::other;
 }
 
 /// Requires: a type other than `other`.

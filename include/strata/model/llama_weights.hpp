@@ -9,8 +9,8 @@
 
 #include "strata/core/matrix.hpp"
 #include "strata/model/llama_config.hpp"
-#include "strata/model/safetensors.hpp"
 #include "strata/model/tensor_view.hpp"
+#include "strata/model/weight_files.hpp"
 
 namespace strata {
 
@@ -32,7 +32,7 @@ struct llama_weights {
   std::vector<llama_layer<T>> layers;
 
   /// Throws: strata::data_error for a tensor that is missing or has another shape than the configuration asks for.
-  llama_weights(const llama_config& config, const safetensors_file& file) {
+  llama_weights(const llama_config& config, const weight_files& file) {
     embedding = read(file, "model.embed_tokens.weight", config.vocabulary, config.width);
     if (!config.tied(file.contains("lm_head.weight")))
       unembedding = read(file, "lm_head.weight", config.vocabulary, config.width);
@@ -50,14 +50,14 @@ struct llama_weights {
   }
 
  private:
-  [[nodiscard]] static matrix<T> read(const safetensors_file& weights, const std::string& name, std::size_t rows,
+  [[nodiscard]] static matrix<T> read(const weight_files& weights, const std::string& name, std::size_t rows,
                                       std::size_t cols) {
     const tensor_view& tensor = weights.tensor(name, {rows, cols});  // before any memory is taken
     matrix<T> m(rows, cols);
     expand(tensor, m.values());
     return m;
   }
-  [[nodiscard]] static std::vector<T> read(const safetensors_file& weights, const std::string& name, std::size_t size) {
+  [[nodiscard]] static std::vector<T> read(const weight_files& weights, const std::string& name, std::size_t size) {
     const tensor_view& tensor = weights.tensor(name, {size});
     std::vector<T> v(size);
     expand(tensor, std::span<T>(v));
@@ -65,7 +65,7 @@ struct llama_weights {
   }
 
   // Matrices (and biases) that read the same input, one below the other, so that one product serves them all.
-  static void read_stacked(const safetensors_file& weights, std::span<const std::pair<std::string, std::size_t>> parts,
+  static void read_stacked(const weight_files& weights, std::span<const std::pair<std::string, std::size_t>> parts,
                            std::size_t cols, bool with_bias, matrix<T>& stacked, std::vector<T>& bias) {
     std::size_t rows = 0;
     for (const auto& [name, count] : parts) {
@@ -84,7 +84,7 @@ struct llama_weights {
     }
   }
 
-  [[nodiscard]] static llama_layer<T> read_layer(const llama_config& config, const safetensors_file& weights,
+  [[nodiscard]] static llama_layer<T> read_layer(const llama_config& config, const weight_files& weights,
                                                  std::size_t l) {
     const std::string name = "model.layers." + std::to_string(l) + ".";
     const std::size_t queries = config.heads * config.head_width;

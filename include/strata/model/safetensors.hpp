@@ -3,7 +3,6 @@
 /// within the file, and are as many as its shape says.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -59,10 +58,7 @@ class safetensors_file {
 
   /// The same, and its shape is the expected one.
   [[nodiscard]] const tensor_view& tensor(std::string_view name, std::initializer_list<std::size_t> shape) const {
-    const tensor_view& view = tensor(name);
-    if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end()))
-      raise<data_error>(view.where, " has shape ", shape_text(view.shape), ", expected ", shape_text(shape));
-    return view;
+    return require_shape(tensor(name), shape);
   }
 
   /// The free text of the header, "__metadata__".

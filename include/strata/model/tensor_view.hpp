@@ -1,6 +1,7 @@
 /// A tensor as it lies in a weight file, and the expansion of its values.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
 #include "strata/model/element_type.hpp"
+#include "strata/model/quantised.hpp"
 
 namespace strata {
 
@@ -39,6 +41,14 @@ struct tensor_view {
   }
 };
 
+/// The tensor itself.
+/// Throws:   strata::data_error if its shape is another than the expected one.
+[[nodiscard]] inline const tensor_view& require_shape(const tensor_view& tensor, std::span<const std::size_t> shape) {
+  if (!std::equal(shape.begin(), shape.end(), tensor.shape.begin(), tensor.shape.end()))
+    raise<data_error>(tensor.where, " has shape ", shape_text(tensor.shape), ", expected ", shape_text(shape));
+  return tensor;
+}
+
 namespace detail {
 
 template <class Stored, class T, class Widen>
@@ -63,7 +73,9 @@ void expand_reals(const tensor_view& tensor, const std::byte* source, std::span<
     case element_type::bf16:
       return expand_each<std::uint16_t>(source, out, widen_bf16);
     default:
-      raise<data_error>(tensor.where, " has type ", entry_of(tensor.dtype).name, ", expected F64, F32, F16 or BF16");
+      if (entry_of(tensor.dtype).block > 1) return dequantise(tensor.dtype, source, out);
+      raise<data_error>(tensor.where, " has type ", entry_of(tensor.dtype).name,
+                        ", expected F64, F32, F16, BF16 or a quantised type");
   }
 }
 
@@ -94,7 +106,11 @@ inline void expand_integers(const tensor_view& tensor, const std::byte* source, 
 template <class T>
 void expand_from(const tensor_view& tensor, std::size_t first, std::span<T> out) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int32_t>);
-  const std::byte* source = tensor.bytes.data() + first * (entry_of(tensor.dtype).bits / 8);
+  const element_type_entry& type = entry_of(tensor.dtype);
+  if (first % type.block != 0 || out.size() % type.block != 0)
+    raise<data_error>(tensor.where, ": its rows, expected whole blocks of ", type.block, " elements of type ",
+                      type.name, ", found shape ", shape_text(tensor.shape));
+  const std::byte* source = tensor.bytes.data() + first / type.block * (type.bits / 8);
   if constexpr (std::is_floating_point_v<T>) {
     expand_reals(tensor, source, out);
   } else {
@@ -104,11 +120,12 @@ void expand_from(const tensor_view& tensor, std::size_t first, std::span<T> out)
 
 }  // namespace detail
 
-/// The values of the tensor: F64, F32, F16 and BF16 to float or double, integers and booleans to std::int32_t.
+/// The values of the tensor: F64, F32, F16, BF16 and quantised types to float or double, integers and booleans to
+/// std::int32_t.
 /// Requires: as many places as the tensor has elements.
 /// Throws:   strata::data_error if the tensor is not of such a type, or an integer does not fit.
 /// Cost:     one pass, no allocation.
-/// Accuracy: exact, but for F64 to float, which rounds to nearest.
+/// Accuracy: exact, but for F64 to float, which rounds to nearest; the values of quantised types are defined in float.
 template <class T>
 void expand(const tensor_view& tensor, std::span<T> out) {
   STRATA_ASSERT(out.size() == tensor.elements(), "expand: as many places as the tensor has elements");
