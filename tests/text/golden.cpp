@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -90,4 +91,58 @@ TEST_CASE("the tokenizers of other people's models") {
     REQUIRE(counts.size() == 1);
     CHECK(counts.at(name) == (name == "stories260K" ? 75 : 60));
   }
+}
+
+TEST_CASE("SmolLM2's tokenizer from its GGUF file") {
+  const char* const given = std::getenv("STRATA_SMOLLM2");
+  const std::string file = given != nullptr ? given : STRATA_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+  const std::string cases = shared + "goldens/tokenizer_cases.jsonl";
+  for (const auto& needed : {file, cases}) {
+    if (std::filesystem::exists(needed)) continue;
+    MESSAGE("SmolLM2's tokenizer is not compared: ", needed, " is not there");
+    return;
+  }
+  const auto tokenizer = strata::tokenizer::from_file(file);
+  CHECK(tokenizer.vocabulary() == 49152);
+  CHECK(tokenizer.begin_of_text() == 1);
+  CHECK(tokenizer.ids_before().empty());
+  CHECK(compare(cases, {{"smollm2-corrected", tokenizer}}).at("smollm2-corrected") == 60);
+}
+
+// llama2.c's file of a tokenizer: the longest token's length, then for each token score, length, bytes.
+strata::gguf_vocabulary read_llama2_c(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  const auto number = [&]<class T>(T value) {
+    in.read(reinterpret_cast<char*>(&value), sizeof value);
+    return value;
+  };
+  strata::gguf_vocabulary out;
+  out.file = file;
+  out.model = "llama";
+  static_cast<void>(number(std::int32_t{}));
+  while (in.peek() != std::ifstream::traits_type::eof()) {
+    out.scores.push_back(number(0.0F));
+    std::string token(static_cast<std::size_t>(number(std::int32_t{})), ' ');
+    in.read(token.data(), static_cast<std::streamsize>(token.size()));
+    const std::size_t id = out.tokens.size();
+    if (id == 1) token = "<s>";  // written with line ends around them
+    if (id == 2) token = "</s>";
+    std::string marked;
+    for (const char c : token) c == ' ' ? marked += strata::space_mark : marked += c;
+    out.tokens.push_back(marked);
+    out.token_types.push_back(id == 0 ? 2 : id < 3 ? 3 : id < 259 ? 6 : 1);
+  }
+  out.unknown_token_id = 0;
+  out.bos_token_id = 1;
+  return out;
+}
+
+TEST_CASE("a SentencePiece vocabulary with its own scores") {
+  const std::string file = shared + "models/stories260K/tok512.bin";
+  if (!std::filesystem::exists(file)) {
+    MESSAGE("not compared: ", file, " is not there");
+    return;
+  }
+  const strata::tokenizer tokenizer(strata::parts_of(read_llama2_c(file)));
+  CHECK(compare(shared + "goldens/tokenizer_cases.jsonl", {{"stories260K", tokenizer}}).at("stories260K") == 75);
 }

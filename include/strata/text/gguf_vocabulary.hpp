@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
-#include "strata/text/byte_level.hpp"
+#include "strata/file/byte_reader.hpp"
 #include "strata/text/gguf_words.hpp"
 #include "strata/text/score_merges.hpp"
 #include "strata/text/token_spelling.hpp"
@@ -51,7 +51,8 @@ class gguf_tokenizer_reader {
   [[nodiscard]] tokenizer_parts read() {
     const bool text = source_.model == "llama";
     if (!text && source_.model != "gpt2")
-      raise<data_error>(source_.file, ": tokenizer.ggml.model is \"", source_.model, "\", expected gpt2 or llama");
+      raise<data_error>(source_.file, ": tokenizer.ggml.model is ", quoted_bytes(source_.model),
+                        ", expected gpt2 or llama");
     check_sizes();
     spelling_ = {.byte_level = !text, .marked_spaces = text, .named_bytes = text};
     parts_.model.symbols = text ? smallest_symbol::character : smallest_symbol::byte;

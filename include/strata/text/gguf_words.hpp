@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/file/byte_reader.hpp"
 #include "strata/text/pre_tokenizer.hpp"
 #include "strata/text/split_pattern.hpp"
 
@@ -96,7 +98,8 @@ inline constexpr gguf_words known_gguf_words[] = {
   if (found != std::end(known_gguf_words)) return *found;
   std::string names;
   for (const auto& known : known_gguf_words) names += concat(names.empty() ? "" : ", ", known.name);
-  raise<data_error>(file, ": tokenizer.ggml.pre is \"", name, "\", which is not supported (supported: ", names, ')');
+  raise<data_error>(file, ": tokenizer.ggml.pre is ", detail::quoted_bytes(name),
+                    ", which is not supported (supported: ", names, ')');
 }
 
 }  // namespace strata

@@ -15,9 +15,12 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/file/gguf.hpp"
 #include "strata/file/mapped_file.hpp"
 #include "strata/text/added_tokens.hpp"
 #include "strata/text/bpe.hpp"
+#include "strata/text/gguf_metadata.hpp"
+#include "strata/text/gguf_vocabulary.hpp"
 #include "strata/text/tokenizer_config.hpp"
 #include "strata/text/tokenizer_json.hpp"
 #include "strata/text/tokenizer_parts.hpp"
@@ -36,13 +39,14 @@ enum class special_tokens {
 /// Its members may be called from several threads at once.
 class tokenizer {
  public:
-  /// From a tokenizer.json, or a folder with one. A tokenizer_config.json beside it is asked which token is
-  /// begin-of-text, in case the tokenizer.json puts none before a text.
+  /// From a GGUF file, a tokenizer.json, or a folder with one. A tokenizer_config.json beside it is asked which token
+  /// is begin-of-text, in case the tokenizer.json puts none before a text.
   /// Throws: strata::data_error if a file cannot be read, is malformed or asks for something that is not supported.
   [[nodiscard]] static tokenizer from_file(std::filesystem::path path) {
     if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) path /= "tokenizer.json";
-    auto parts = parse_tokenizer_json(text_of(mapped_file(path)), path.filename().string());
-    tokenizer out(std::move(parts));
+    const mapped_file mapped(path);
+    if (text_of(mapped).starts_with(gguf_magic)) return from_gguf(gguf_file(mapped.bytes(), path.filename().string()));
+    auto out = from_json(text_of(mapped), path.filename().string());
     const auto config = path.parent_path() / "tokenizer_config.json";
     if (std::error_code ignored; out.parts_.begin_of_text < 0 && std::filesystem::exists(config, ignored)) {
       const auto token = begin_of_text_in_config(text_of(mapped_file(config)), config.filename().string());
@@ -50,6 +54,10 @@ class tokenizer {
     }
     return out;
   }
+
+  /// From the settings of a GGUF file (gguf_vocabulary.hpp).
+  /// Throws: strata::data_error that names file and setting.
+  [[nodiscard]] static tokenizer from_gguf(const gguf_file& file) { return tokenizer(parts_of(vocabulary_of(file))); }
 
   /// From the text of a tokenizer.json (tokenizer_json.hpp lists what is supported); `name` stands in messages.
   /// Throws: strata::data_error that names file, key and value.
