@@ -10,6 +10,7 @@
 #include "strata/text/tokenizer.hpp"
 #include "text/gguf_from_json.hpp"
 #include "text/small_tokenizer.hpp"
+#include "text/write_vocabulary.hpp"
 
 namespace {
 
@@ -17,20 +18,6 @@ using ids = std::vector<std::int32_t>;
 using strata::gguf_vocabulary;
 
 gguf_vocabulary byte_model() { return gguf_from_json(small_tokenizer::document(), "gpt-2"); }
-
-// Unknown, begin, end, a newline's byte, text.
-gguf_vocabulary text_model() {
-  gguf_vocabulary out;
-  out.file = "t.gguf";
-  out.model = "llama";
-  out.tokens = {"<unk>", "<s>", "</s>", "<0x0A>", "▁", "a", "b", "ab", "▁ab", "<mark>", "▁▁", "<old>"};
-  out.token_types = {2, 3, 3, 6, 1, 1, 1, 1, 1, 4, 4, 5};
-  out.scores = {0, 0, 0, 0, -9, -9, -9, -1, -2, 0, 0, 0};
-  out.bos_token_id = 1;
-  out.eos_token_id = 2;
-  out.unknown_token_id = 0;
-  return out;
-}
 
 strata::tokenizer read(const gguf_vocabulary& vocabulary) { return strata::tokenizer(strata::parts_of(vocabulary)); }
 
@@ -51,7 +38,7 @@ TEST_CASE("a vocabulary of bytes with merges") {
 }
 
 TEST_CASE("a vocabulary of text with scores") {
-  const auto tokenizer = read(text_model());
+  const auto tokenizer = read(small_text_vocabulary());
   CHECK(tokenizer.encode("ab") == ids{1, 8});
   CHECK(tokenizer.encode("aab\n") == ids{1, 4, 5, 7, 3});
   CHECK(tokenizer.encode("axyb") == ids{1, 4, 5, 0, 6});  // no tokens for the bytes of x and y
@@ -65,7 +52,7 @@ TEST_CASE("a vocabulary of text with scores") {
 
 TEST_CASE("what is put around a text") {
   using enum strata::special_tokens;
-  auto vocabulary = text_model();
+  auto vocabulary = small_text_vocabulary();
   CHECK(read(vocabulary).encode("") == ids{1});
   CHECK(read(vocabulary).encode("", without_begin_of_text) == ids{});
   vocabulary.add_bos_token = false;
@@ -83,7 +70,7 @@ TEST_CASE("what is put around a text") {
 }
 
 TEST_CASE("no space before a text if the file says so") {
-  auto vocabulary = text_model();
+  auto vocabulary = small_text_vocabulary();
   vocabulary.add_space_prefix = false;
   CHECK(read(vocabulary).encode("ab ab") == ids{1, 7, 8});
   CHECK(read(vocabulary).decode(ids{8}) == " ab");
@@ -134,17 +121,18 @@ TEST_CASE("what is not supported is refused by key and value") {
         "tokenizer.ggml.bos_token_id is " + std::to_string(id) + ", expected 0 … 261");
 
   refused(
-      text_model(), [](auto& v) { v.scores.pop_back(); },
+      small_text_vocabulary(), [](auto& v) { v.scores.pop_back(); },
       "tokenizer.ggml.scores has 11 scores, expected 12, one for each token");
   refused(
-      text_model(), [](auto& v) { v.scores[4] = std::numeric_limits<float>::quiet_NaN(); },
+      small_text_vocabulary(), [](auto& v) { v.scores[4] = std::numeric_limits<float>::quiet_NaN(); },
       "tokenizer.ggml.scores[4] is not a number");
   refused(
-      text_model(), [](auto& v) { v.tokens[8] = std::string(300, 'a'); },
+      small_text_vocabulary(), [](auto& v) { v.tokens[8] = std::string(300, 'a'); },
       "tokenizer.ggml.tokens: token 8 has 300 bytes, expected at most 256");
   refused(
-      text_model(), [](auto& v) { v.tokens[9] = "  "; },
+      small_text_vocabulary(), [](auto& v) { v.tokens[9] = "  "; },
       "tokenizer.ggml.tokens[10] stands for the same text as token 9");
   refused(
-      text_model(), [](auto& v) { v.unknown_token_id = 12; }, "tokenizer.ggml.unknown_token_id is 12, expected 0 … 11");
+      small_text_vocabulary(), [](auto& v) { v.unknown_token_id = 12; },
+      "tokenizer.ggml.unknown_token_id is 12, expected 0 … 11");
 }
