@@ -60,7 +60,7 @@ TEST_CASE("the ids of the reference implementation, and the texts back") {
                                                    {"smollm-like", data + "smollm-like.tokenizer.json"},
                                                    {"llama2-like", data + "llama2-like.tokenizer.json"}}));
   CHECK(counts.size() == 5);
-  for (const auto& [name, count] : counts) CHECK_MESSAGE(count == 75, name);
+  for (const auto& counted : counts) CHECK_MESSAGE(counted.second == 75, counted.first);
 }
 
 TEST_CASE("the same tokenizers from the metadata of GGUF files") {
@@ -74,7 +74,7 @@ TEST_CASE("the same tokenizers from the metadata of GGUF files") {
                                      {"smollm-like", from(data + "smollm-like.tokenizer.json", "smollm")},
                                      {"llama2-like", from(data + "llama2-like.tokenizer.json", "")}});
   CHECK(counts.size() == 5);
-  for (const auto& [name, count] : counts) CHECK_MESSAGE(count == 75, name);
+  for (const auto& counted : counts) CHECK_MESSAGE(counted.second == 75, counted.first);
 }
 
 TEST_CASE("the tokenizers of other people's models") {
