@@ -55,3 +55,31 @@ TEST_CASE("a byte without a token is refused by its value") {
   CHECK_THROWS_WITH_AS(encoded(with, "ab\xff"), "the vocabulary has no token for byte 255, which the text contains",
                        strata::data_error);
 }
+
+TEST_CASE("the smallest symbols may be characters") {
+  // é 日 é日 b; with bytes, a model has to have tokens for them
+  const std::vector<strata::bpe_merge> merges{{0, 1, 2}};
+  strata::bpe_model with{{{"é", 0}, {"日", 1}, {"é日", 2}, {"b", 3}}, strata::merge_table(merges)};
+  with.symbols = strata::smallest_symbol::character;
+  CHECK(encoded(with, "bé日é") == ids{3, 2, 0});
+  CHECK_THROWS_WITH_AS(encoded(with, "béx"),
+                       "the vocabulary has no token for the character \"x\", which the text contains",
+                       strata::data_error);
+
+  SUBCASE("a character that is not a token becomes the token for unknown ones") {
+    with.unknown = 9;
+    CHECK(encoded(with, "xyéz") == ids{9, 9, 0, 9});
+    with.one_unknown = true;
+    CHECK(encoded(with, "xyéz") == ids{9, 0, 9});
+  }
+  SUBCASE("or its bytes, if they all have tokens") {
+    with.unknown = 9;
+    with.one_unknown = true;
+    with.byte_tokens.assign(256, -1);
+    with.byte_tokens[0xc3] = 10;
+    with.byte_tokens[0xa8] = 11;
+    CHECK(encoded(with, "è") == ids{10, 11});
+    CHECK(encoded(with, "ê") == ids{9});
+    CHECK(encoded(with, "êêèêb") == ids{9, 10, 11, 9, 3});
+  }
+}

@@ -7,11 +7,17 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "support/mutations.hpp"
+#include "text/fuzz_tokenizer.hpp"
 #include "text/fuzz_tokenizer_json.hpp"
+#include "text/gguf_from_json.hpp"
 #include "text/small_tokenizer.hpp"
+#include "text/write_vocabulary.hpp"
 
 namespace {
 
@@ -137,4 +143,33 @@ TEST_CASE("edited values are refused or harmless") {
 TEST_CASE("edits of a real file") {
   const std::string text = llama3_like().dump();
   for (std::uint32_t seed = 0; seed < 100; ++seed) static_cast<void>(accepted(mutator(seed).bytes(text)));
+}
+
+TEST_CASE("edited GGUF files are refused or harmless") {
+  for (const auto& vocabulary : {small_text_vocabulary(), gguf_from_json(small_tokenizer::document(), "llama-bpe")}) {
+    const auto content = file_of(vocabulary).content();
+    const std::span bytes(reinterpret_cast<const std::uint8_t*>(content.data()), content.size());
+    CHECK(fuzz_gguf_tokenizer(bytes));
+    for (std::size_t length = 0; length < bytes.size(); length += 31)
+      static_cast<void>(fuzz_gguf_tokenizer(bytes.first(length)));
+    std::size_t count = 0;
+    for (std::uint32_t seed = 0; seed < 1500; ++seed)
+      count += fuzz_gguf_tokenizer(mutated(bytes, bytes.size(), seed)) ? 1 : 0;
+    CHECK(count > 0);
+    CHECK(count < 1500);
+  }
+}
+
+TEST_CASE("any bytes as a text: refused, or the same text again") {
+  const std::string data = STRATA_TEST_DATA "/text/";
+  const auto bytes_of_text = strata::tokenizer::from_file(data + "llama3-like.tokenizer.json");
+  const auto marked_text = strata::tokenizer::from_file(data + "llama2-like.tokenizer.json");
+  const std::string text = "Hello,  world's 123\n\t日本 e\xcc\x81 😀▁<|begin|> <s></s>\xc2\xa0 \"x\" <0x41>";
+  const std::vector<std::uint8_t> bytes(text.begin(), text.end());
+  for (std::uint32_t seed = 0; seed < 3000; ++seed) {
+    const auto edited = mutated(bytes, bytes.size(), seed);
+    const std::string_view view(reinterpret_cast<const char*>(edited.data()), edited.size());
+    fuzz_text(bytes_of_text, view, true);
+    fuzz_text(marked_text, view, false);
+  }
 }

@@ -109,3 +109,18 @@ TEST_CASE("a long word is merged") {
 TEST_CASE("negative ids are a wrong call") {
   CHECK_THROWS_AS(strata::merge_table(std::vector<bpe_merge>{{0, -1, 2}}), contract_violation);
 }
+
+TEST_CASE("merges of equal rank are done from left to right") {
+  // a b c; ab 3, bc 4
+  const std::vector<strata::bpe_merge> merges{{1, 2, 4}, {0, 1, 3}};
+  const auto merged = [&](std::vector<std::int32_t> ranks) {
+    const strata::merge_table table(merges, ranks);
+    std::vector<std::int32_t> symbols{0, 1, 2};
+    strata::merger merge(table);
+    merge(symbols);
+    return symbols;
+  };
+  CHECK(merged({5, 5}) == std::vector<std::int32_t>{3, 2});
+  CHECK(merged({5, 6}) == std::vector<std::int32_t>{0, 4});
+  CHECK(merged({6, 5}) == std::vector<std::int32_t>{3, 2});
+}

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+using strata::mark_spaces;
 using strata::pre_tokenizer;
 using strata::prefix_space;
 using strata::split_behavior;
@@ -73,4 +74,25 @@ TEST_CASE("runs of a million characters need neither stack nor quadratic time") 
   }
   CHECK(gpt2().split(std::string(million, '7')).ranges.size() == 1);
   CHECK(llama3.split(std::string(million, '7')).ranges.size() == (million + 2) / 3);
+}
+
+TEST_CASE("spaces are marked, and a mark put before pieces that begin without one") {
+  using prefix = mark_spaces::prefix;
+  const auto marked = [](prefix where, const std::string& text, bool begins_text) {
+    const auto split = pre_tokenizer({regex("\n"), mark_spaces{where}}).split(text, begins_text);
+    std::string out, word;
+    for (const auto& [begin, end] : split.ranges) {
+      strata::to_utf8(split.text, begin, end, word);
+      out += (out.empty() ? "" : "|") + word;
+    }
+    return out;
+  };
+  for (const bool begins_text : {false, true}) {
+    CHECK(marked(prefix::always, "a  b\n c", begins_text) == "▁a▁▁b|▁\n|▁c");
+    CHECK(marked(prefix::never, "a  b\n c", begins_text) == "a▁▁b|\n|▁c");
+    CHECK(marked(prefix::first, " a\nb", begins_text) == "▁a|\n|b");
+    CHECK(marked(prefix::always, "▁a", begins_text) == "▁a");
+  }
+  CHECK(marked(prefix::first, "a\nb", true) == "▁a|\n|b");
+  CHECK(marked(prefix::first, "a\nb", false) == "a|\n|b");
 }

@@ -50,7 +50,8 @@ inline strata::tokenizer read(const nlohmann::json& document) {
 // The pieces of an encoded text with bars between them.
 inline std::string pieces(const strata::tokenizer& tokenizer, const std::string& text, bool with_special = false) {
   std::string out;
-  for (const auto id : tokenizer.encode(text, with_special)) {
+  for (const auto id :
+       tokenizer.encode(text, with_special ? strata::special_tokens::as_file_says : strata::special_tokens::none)) {
     if (!out.empty()) out += '|';
     out += tokenizer.piece(id);
   }

@@ -32,22 +32,6 @@ const strata::tokenizer& llama3_like() {
 
 }  // namespace
 
-TEST_CASE("the ids of the reference implementation, and the texts back") {
-  std::ifstream lines(data + "cases.jsonl");
-  std::size_t cases = 0;
-  for (std::string line; std::getline(lines, line); ++cases) {
-    const auto expected = nlohmann::json::parse(line);
-    const auto& tokenizer = expected["tokenizer"] == "default" ? gpt2_like() : llama3_like();
-    const std::string text = expected["text"];
-    CAPTURE(text);
-    const auto found = tokenizer.encode(text, false);
-    CHECK(found == expected["ids"].get<ids>());
-    CHECK(tokenizer.encode(text) == expected["with_special"].get<ids>());
-    CHECK(tokenizer.decode(found) == expected["decoded"].get<std::string>());
-  }
-  CHECK(cases == 150);
-}
-
 TEST_CASE("what a caller asks about a tokenizer") {
   CHECK(gpt2_like().vocabulary() == 2048);
   CHECK(gpt2_like().ids_before().empty());
@@ -100,8 +84,9 @@ TEST_CASE("random texts come back") {
     std::string text;
     for (std::size_t n = random() % 30; n > 0; --n) text += parts[random() % parts.size()];
     for (const auto* tokenizer : {&gpt2_like(), &llama3_like()}) {
-      REQUIRE(tokenizer->decode(tokenizer->encode(text, false)) == text);
-      REQUIRE(tokenizer->encode(text, false) == tokenizer->encode(text, false));
+      REQUIRE(tokenizer->decode(tokenizer->encode(text, strata::special_tokens::none)) == text);
+      REQUIRE(tokenizer->encode(text, strata::special_tokens::none) ==
+              tokenizer->encode(text, strata::special_tokens::none));
     }
   }
 }
@@ -112,7 +97,7 @@ TEST_CASE("long runs of anything come back") {
     std::string text;
     while (text.size() < million) text += unit;
     for (const auto* tokenizer : {&gpt2_like(), &llama3_like()})
-      CHECK(tokenizer->decode(tokenizer->encode(text, false)) == text);
+      CHECK(tokenizer->decode(tokenizer->encode(text, strata::special_tokens::none)) == text);
   }
 }
 
@@ -138,8 +123,88 @@ TEST_CASE("copies are independent of their source") {
 TEST_CASE("files that cannot be read") {
   const temporary_folder folder;
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.path() / "none.json")),
-                       (folder.path() / "none.json: not a file that can be read").string().c_str(), strata::data_error);
-  CHECK_THROWS_AS(static_cast<void>(strata::tokenizer::from_file(folder.path())), strata::data_error);
+                       (folder.path() / "none.json: no such file").string().c_str(), strata::data_error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.path())),
+                       (folder.path() / "tokenizer.json: no such file").string().c_str(), strata::data_error);
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.add("t.json", "{"))),
                        "t.json: malformed JSON or UTF-8 at byte 2 of 1", strata::data_error);
+}
+
+TEST_CASE("begin-of-text as the file says, in any case or not at all") {
+  using enum strata::special_tokens;
+  CHECK(llama3_like().begin_of_text() == 0);
+  CHECK(llama3_like().encode("", none) == ids{});
+  CHECK(llama3_like().encode("") == ids{0});
+  CHECK(llama3_like().encode("", with_begin_of_text) == ids{0});
+  CHECK(llama3_like().encode("", without_begin_of_text) == ids{});
+
+  CHECK(gpt2_like().begin_of_text() == 0);  // tokenizer_config.json names it, tokenizer.json puts nothing before a text
+  CHECK(gpt2_like().encode("") == ids{});
+  CHECK(gpt2_like().encode("", with_begin_of_text) == ids{0});
+
+  const auto small = small_tokenizer::read(small_tokenizer::document());
+  CHECK_FALSE(small.begin_of_text());
+  CHECK(small.encode("", without_begin_of_text) == ids{});
+  CHECK_THROWS_WITH_AS(static_cast<void>(small.encode("", with_begin_of_text)),
+                       "a begin-of-text token was asked for, but the tokenizer's files name none",
+                       strata::option_error);
+}
+
+TEST_CASE("other tokens around a text stay when begin-of-text does not") {
+  using enum strata::special_tokens;
+  auto document = small_tokenizer::document();
+  const auto token = [](const char* name) { return nlohmann::json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
+  document["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {token("a"), token("b"), {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}, token("b")}},
+      {"pair", nlohmann::json::array()},
+      {"special_tokens", {{"a", {{"id", "a"}, {"ids", {1}}}}, {"b", {{"id", "b"}, {"ids", {2}}}}}}};
+  const auto tokenizer = small_tokenizer::read(document);
+  CHECK(tokenizer.encode("") == ids{1, 2, 2});
+  CHECK(tokenizer.encode("", with_begin_of_text) == ids{1, 2, 2});
+  CHECK(tokenizer.encode("", without_begin_of_text) == ids{2, 2});
+  CHECK(tokenizer.encode("", none) == ids{});
+}
+
+TEST_CASE("a folder, and the tokenizer_config.json beside a tokenizer.json") {
+  using enum strata::special_tokens;
+  const temporary_folder folder;
+  folder.add("tokenizer.json", small_tokenizer::document().dump());
+  CHECK_FALSE(strata::tokenizer::from_file(folder.path()).begin_of_text());
+  for (const std::string config : {R"({"bos_token": "<|end|>", "add_bos_token": true})",
+                                   R"({"bos_token": {"content": "<|end|>", "special": true}})"}) {
+    folder.add("tokenizer_config.json", config);
+    const auto tokenizer = strata::tokenizer::from_file(folder.path());
+    CHECK(tokenizer.begin_of_text() == 261);
+    CHECK(tokenizer.encode("hello") == ids{259});
+    CHECK(tokenizer.encode("hello", with_begin_of_text) == ids{261, 259});
+    CHECK(strata::tokenizer::from_file(folder.path() / "tokenizer.json").begin_of_text() == 261);
+  }
+  for (const std::string config : {R"({"bos_token": null})", R"({"bos_token": "<nobody>"})", "{}"}) {
+    folder.add("tokenizer_config.json", config);
+    CHECK_FALSE(strata::tokenizer::from_file(folder.path()).begin_of_text());
+  }
+  folder.add("tokenizer_config.json", R"({"bos_token": 1})");
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.path())),
+                       "tokenizer_config.json: key \"bos_token\" is 1, expected a string", strata::data_error);
+}
+
+TEST_CASE("tokens of a vocabulary of text are found by their bytes") {
+  const auto tokenizer = strata::tokenizer::from_file(data + "llama2-like.tokenizer.json");
+  CHECK(tokenizer.find("</s>") == 2);
+  CHECK(tokenizer.find("\n") == 13);  // <0x0A>
+  CHECK(tokenizer.find(" ") == 35);   // <0x20>, the first with this byte
+  CHECK(tokenizer.piece(330) == " ");
+  CHECK(tokenizer.find(" t") == 332);
+  CHECK_FALSE(tokenizer.find("no token at all"));
+  CHECK_FALSE(tokenizer.find(""));
+}
+
+TEST_CASE("decoding drops the space that encoding put before a text, no other") {
+  const auto tokenizer = strata::tokenizer::from_file(data + "llama2-like.tokenizer.json");
+  const auto space = *tokenizer.find("▁");
+  CHECK(tokenizer.decode(ids{}).empty());
+  CHECK(tokenizer.decode(ids{space}).empty());
+  CHECK(tokenizer.decode(ids{space, space}) == " ");
+  CHECK(tokenizer.decode(ids{1, space}) == "<s> ");
 }

@@ -59,7 +59,7 @@ TEST_CASE("pre-tokenizers") {
 
 TEST_CASE("pre-tokenizers that are not supported") {
   refused("/pre_tokenizer/type", "Metaspace",
-          "key \"pre_tokenizer\": the last pre-tokenizer must be ByteLevel (supported before it: Split, Digits)");
+          "key \"pre_tokenizer.type\" is \"Metaspace\", expected Split or Digits, then ByteLevel at the end");
   refused("/pre_tokenizer", nullptr,
           "key \"pre_tokenizer\": the last pre-tokenizer must be ByteLevel (supported before it: Split, Digits)");
   refused("/pre_tokenizer", sequence("pretokenizers", {{{"type", "Whitespace"}}, byte_level(false, true)}),
@@ -96,7 +96,8 @@ TEST_CASE("normalizers") {
   }
   changed["normalizer"] = sequence("normalizers", json::array());
   CHECK(read(changed).encode("e\xcc\x81").size() == 3);
-  refused("/normalizer", {{"type", "NFKC"}}, "key \"normalizer.type\" is \"NFKC\", expected NFC or a Sequence of it");
+  refused("/normalizer", {{"type", "Lowercase"}},
+          "key \"normalizer.type\" is \"Lowercase\", expected NFC, NFD, NFKC, NFKD, Prepend or Replace");
   json deep{{"type", "NFC"}};
   for (int i = 0; i < 100; ++i) deep = sequence("normalizers", json::array({deep}));
   auto nested = document();
@@ -128,7 +129,7 @@ TEST_CASE("post-processors") {
     changed["post_processor"] = processor;
     const auto tokenizer = read(changed);
     CHECK(tokenizer.encode("he") == std::vector<std::int32_t>{261, 0, 256, 1});
-    CHECK(tokenizer.encode("he", false) == std::vector<std::int32_t>{256});
+    CHECK(tokenizer.encode("he", strata::special_tokens::none) == std::vector<std::int32_t>{256});
     CHECK(tokenizer.encode("") == std::vector<std::int32_t>{261, 0, 1});
     CHECK(tokenizer.ids_before().size() == 2);
     CHECK(tokenizer.ids_after().size() == 1);
@@ -171,7 +172,8 @@ TEST_CASE("settings of the model that would change the ids") {
   refused("/model/dropout", 0.1, "key \"model.dropout\" is 0.1, expected null: ids must not depend on chance");
   refused("/model/continuing_subword_prefix", "##", "key \"model.continuing_subword_prefix\" is \"##\", expected null");
   refused("/model/end_of_word_suffix", "</w>", "key \"model.end_of_word_suffix\" is \"</w>\", expected null");
-  refused("/model/byte_fallback", true, "key \"model.byte_fallback\" is true, expected false");
+  refused("/model/byte_fallback", true,
+          "key \"model.byte_fallback\" is true, expected false, because the vocabulary is one of bytes");
   refused("/model/ignore_merges", "no", "key \"model.ignore_merges\" is \"no\", expected true or false");
   changed = document();
   changed["model"]["vocab"].erase("ÿ");  // byte 255
@@ -188,8 +190,12 @@ TEST_CASE("the rest of the document") {
   refused("/version", "2.0", "key \"version\" is \"2.0\", expected 1.0");
   refused("/truncation", json::object(), "key \"truncation\" is an object of 0 keys, expected null");
   refused("/padding", json::array(), "key \"padding\" is an array of 0 values, expected null");
-  refused("/decoder", {{"type", "WordPiece"}}, "key \"decoder.type\" is \"WordPiece\", expected ByteLevel");
-  refused("/decoder", nullptr, "key \"decoder\" is null, expected ByteLevel");
+  refused(
+      "/decoder", {{"type", "WordPiece"}},
+      "key \"decoder.type\" is \"WordPiece\", expected ByteLevel alone, or Replace, ByteFallback, Fuse, Strip in this "
+      "order");
+  refused("/decoder", nullptr,
+          "key \"decoder\" is null, expected ByteLevel, or a Sequence of Replace, ByteFallback, Fuse, Strip");
   refused("/model", 3, "key \"model\" is 3, expected an object");
   auto unknown = document();
   unknown["chat_template"] = "";
@@ -217,4 +223,88 @@ TEST_CASE("text that is not JSON") {
   CHECK_THROWS_AS(static_cast<void>(strata::parse_tokenizer_json(deep, "t.json")), strata::data_error);
   const std::string closed = "{\"version\": " + deep + std::string(100'000, ']') + "}";
   refused_text(closed, "t.json: key \"version\" is an array of 1 values, expected a string");
+}
+
+namespace {
+
+// The settings of Llama 2 over a small vocabulary: "▁", "a", "b", "▁a", "ab", a token for unknown characters.
+json text_document() {
+  auto document = small_tokenizer::document();
+  document["added_tokens"] = json::array();
+  document["pre_tokenizer"] = nullptr;
+  document["normalizer"] = json::parse(R"({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+      {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]})");
+  document["decoder"] = json::parse(R"({"type": "Sequence", "decoders": [
+      {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+      {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})");
+  document["model"]["vocab"] = {{"<unk>", 0}, {"▁", 1}, {"a", 2}, {"b", 3}, {"▁a", 4}, {"ab", 5}};
+  document["model"]["merges"] = json::parse(R"([["▁", "a"], ["a", "b"]])");
+  document["model"]["unk_token"] = "<unk>";
+  return document;
+}
+
+void text_refused(const char* where, const json& value, const std::string& message) {
+  auto changed = text_document();
+  changed[json::json_pointer(where)] = value;
+  CHECK_THROWS_WITH_AS(read(changed), ("t.json: " + message).c_str(), strata::data_error);
+}
+
+}  // namespace
+
+TEST_CASE("vocabularies of text") {
+  using ids = std::vector<std::int32_t>;
+  auto document = text_document();
+  CHECK(read(document).encode("ab a") == ids{4, 3, 4});
+  CHECK(read(document).encode("bxyab") == ids{1, 3, 0, 0, 5});
+  CHECK(read(document).decode(ids{4, 3, 4}) == "ab a");
+  document["model"]["fuse_unk"] = true;
+  CHECK(read(document).encode("bxyab") == ids{1, 3, 0, 5});
+  document["model"].erase("unk_token");
+  CHECK_THROWS_AS(static_cast<void>(read(document).encode("x")), strata::data_error);
+  document["normalizer"] = nullptr;
+  document["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"add_prefix_space", false}};
+  CHECK(read(document).encode("ab a") == ids{5, 4});
+  document["pre_tokenizer"] = {
+      {"type", "Metaspace"}, {"replacement", "▁"}, {"str_rep", "▁"}, {"add_prefix_space", true}};
+  CHECK(read(document).encode("ab a") == ids{4, 3, 4});
+}
+
+TEST_CASE("settings of vocabularies of text that are not supported") {
+  text_refused("/normalizer", {{"type", "Prepend"}, {"prepend", ""}},
+               "key \"normalizer.prepend\" is \"\", expected 1 … 64 bytes");
+  text_refused("/normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", " {2,}"}}}, {"content", " "}},
+               "key \"normalizer.pattern\" has the key \"Regex\", which is not supported (supported: String)");
+  text_refused("/pre_tokenizer", {{"type", "ByteLevel"}},
+               "key \"pre_tokenizer.type\" is \"ByteLevel\", expected Split or Digits, or Metaspace");
+  const auto metaspace = [](const char* key, const json& value) {
+    json out = {{"type", "Metaspace"}, {"replacement", "▁"}};
+    out[key] = value;
+    return out;
+  };
+  text_refused("/pre_tokenizer", metaspace("replacement", "_"),
+               "key \"pre_tokenizer.replacement\" is \"_\", expected ▁");
+  text_refused("/pre_tokenizer", metaspace("str_rep", "_"), "key \"pre_tokenizer.str_rep\" is \"_\", expected ▁");
+  text_refused("/pre_tokenizer", metaspace("prepend_scheme", "last"),
+               "key \"pre_tokenizer.prepend_scheme\" is \"last\", expected never, first or always");
+  auto contradiction = metaspace("prepend_scheme", "first");
+  contradiction["add_prefix_space"] = false;
+  text_refused("/pre_tokenizer", contradiction,
+               "key \"pre_tokenizer.prepend_scheme\" is \"first\", expected never, because add_prefix_space is false");
+  text_refused("/decoder/decoders/0/pattern/String", "_",
+               "key \"decoder.decoders[0].pattern.String\" is \"_\", expected ▁");
+  text_refused("/decoder/decoders/0/content", "_", "key \"decoder.decoders[0].content\" is \"_\", expected a space");
+  text_refused("/decoder/decoders/2/type", "Strip",
+               "key \"decoder.decoders[2].type\" is \"Strip\", expected Fuse before it: only a whole text is stripped");
+  text_refused("/decoder/decoders/3/stop", 1, "key \"decoder.decoders[3].stop\" is 1, expected 0");
+  text_refused("/decoder/decoders/3/start", 9,
+               "key \"decoder.decoders[3].start\" is 9, expected a whole number below 8");
+  text_refused("/decoder/decoders/3/content", "_", "key \"decoder.decoders[3].content\" is \"_\", expected a space");
+  text_refused(
+      "/decoder/decoders/1/type", "Fuse",
+      "key \"decoder.decoders[2].type\" is \"Fuse\", expected ByteLevel alone, or Replace, ByteFallback, Fuse, "
+      "Strip in this order");
+  text_refused("/decoder", {{"type", "ByteFallback"}}, "key \"decoder\": Fuse is missing: tokens would not be joined");
+  text_refused("/model/byte_fallback", true,
+               "key \"model.byte_fallback\" is true, expected false: model.vocab has no token <0x00>");
+  text_refused("/model/unk_token", "<none>", "key \"model.unk_token\" is \"<none>\", expected a token of model.vocab");
 }

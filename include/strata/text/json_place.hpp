@@ -28,6 +28,20 @@ namespace strata::detail {
   return concat('"', whole_characters(text, longest), text.size() > longest ? "…\"" : "\"");
 }
 
+/// Throws: strata::data_error that names `file`.
+[[nodiscard]] inline nlohmann::json json_document(std::string_view text, std::string_view file) {
+  // the parser takes a zero byte for the end of the text
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    raise<data_error>(file, ": malformed JSON or UTF-8 at byte ", zero + 1, " of ", text.size());
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& e) {
+    raise<data_error>(file, ": malformed JSON or UTF-8 at byte ", e.byte, " of ", text.size());
+  } catch (const nlohmann::json::exception&) {
+    raise<data_error>(file, ": a number is too large");
+  }
+}
+
 class json_place {
  public:
   /// Requires: `root` outlives the place.

@@ -32,15 +32,20 @@ class merge_table {
 
   /// merges[r] has rank r; where a pair occurs twice, the later one counts.
   /// Requires: ids ≥ 0.
-  explicit merge_table(std::span<const bpe_merge> merges) {
+  explicit merge_table(std::span<const bpe_merge> merges) : merge_table(merges, {}) {}
+
+  /// Shape:    ranks: (merges); merges with equal ranks are done from left to right.
+  /// Requires: ids ≥ 0.
+  merge_table(std::span<const bpe_merge> merges, std::span<const std::int32_t> ranks) {
+    STRATA_ASSERT(ranks.empty() || ranks.size() == merges.size(), "merge_table: a merge has no rank");
     std::size_t size = 2;
     while (size < 2 * merges.size()) size *= 2;
     entries_.resize(size);
-    for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-      const auto& [left, right, merged] = merges[rank];
+    for (std::size_t i = 0; i < merges.size(); ++i) {
+      const auto& [left, right, merged] = merges[i];
       STRATA_ASSERT(left >= 0 && right >= 0 && merged >= 0, "merge_table: a token id is negative");
       auto& place = entries_[find_slot(pair_of(left, right))];
-      place = {pair_of(left, right), static_cast<std::int32_t>(rank), merged};
+      place = {pair_of(left, right), ranks.empty() ? static_cast<std::int32_t>(i) : ranks[i], merged};
     }
   }
 

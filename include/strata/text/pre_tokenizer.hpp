@@ -41,22 +41,48 @@ struct prefix_space {
   }
 };
 
+/// Step that writes "▁" for each space and puts one before pieces that do not begin with it.
+struct mark_spaces {
+  enum class prefix { never, first, always };  // first: only before a piece that begins the whole text
+  prefix where = prefix::always;
+
+  [[nodiscard]] text_pieces apply(const text_pieces& pieces, bool begins_text) const {
+    constexpr char16_t space = u' ';
+    constexpr char16_t mark = u'\u2581';
+    text_pieces out;
+    out.ranges.reserve(pieces.ranges.size());
+    for (const auto& [begin, end] : pieces.ranges) {
+      const std::int32_t start = out.text.length();
+      const char16_t first = pieces.text.charAt(begin);
+      const bool may_prefix = where == prefix::always || (where == prefix::first && begins_text && begin == 0);
+      if (may_prefix && first != space && first != mark) out.text.append(mark);
+      for (std::int32_t i = begin; i < end; ++i)
+        out.text.append(pieces.text.charAt(i) == space ? mark : pieces.text.charAt(i));
+      out.ranges.push_back({start, out.text.length()});
+    }
+    return out;
+  }
+};
+
 /// Steps that are applied in order, each to the pieces that the one before it left.
 class pre_tokenizer {
  public:
-  using step = std::variant<split_pattern, prefix_space>;
+  using step = std::variant<split_pattern, prefix_space, mark_spaces>;
 
   pre_tokenizer() = default;
   explicit pre_tokenizer(std::vector<step> steps) : steps_(std::move(steps)) {}
 
+  /// `begins_text`: is this the beginning of the whole text, or behind an added token?
   /// Requires: valid UTF-8 of at most longest_text bytes.
   /// Throws:   strata::data_error if a pattern needs too many steps.
-  [[nodiscard]] text_pieces split(std::string_view text) const {
+  [[nodiscard]] text_pieces split(std::string_view text, bool begins_text = true) const {
     text_pieces pieces{to_utf16(text), {}};
     if (!pieces.text.isEmpty()) pieces.ranges.push_back({0, pieces.text.length()});
     for (const auto& next : steps_) {
       if (const auto* pattern = std::get_if<split_pattern>(&next))
         pieces.ranges = pattern->split(pieces.text, pieces.ranges);
+      else if (const auto* marks = std::get_if<mark_spaces>(&next))
+        pieces = marks->apply(pieces, begins_text);
       else
         pieces = std::get<prefix_space>(next).apply(pieces);
     }

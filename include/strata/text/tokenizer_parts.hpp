@@ -1,26 +1,28 @@
 /// What a tokenizer consists of, whatever file it was read from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "strata/text/added_tokens.hpp"
 #include "strata/text/bpe.hpp"
+#include "strata/text/normalizer.hpp"
 #include "strata/text/pre_tokenizer.hpp"
 
 namespace strata {
 
-enum class normal_form { as_given, nfc };
-
 struct tokenizer_parts {
   std::vector<std::string> pieces;  // (vocabulary): the bytes of each token
   std::vector<added_token> added;
-  normal_form normalization = normal_form::as_given;
+  normalizer normalize;
   pre_tokenizer words;
   bpe_model model;
   std::vector<std::int32_t> before;  // tokens that the post-processor puts around a text
   std::vector<std::int32_t> after;
+  std::int32_t begin_of_text = -1;  // the token that models expect before a text; negative if none is known
+  std::size_t leading_spaces = 0;   // at most so many that encoding put before a text; decoding drops them
 };
 
 }  // namespace strata

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "strata/text/added_tokens.hpp"
-#include "strata/text/byte_level.hpp"
 #include "strata/text/json_place.hpp"
 #include "strata/text/merge_table.hpp"
+#include "strata/text/token_spelling.hpp"
 #include "strata/text/tokenizer_parts.hpp"
 
 namespace strata::detail {
@@ -24,8 +24,17 @@ namespace strata::detail {
 class vocabulary_json {
  public:
   /// Requires: `root` outlives the reader.
-  explicit vocabulary_json(const json_place& root)
-      : vocab_(root["model"]["vocab"]), added_(root.find("added_tokens")), merges_(root["model"]["merges"]) {}
+  vocabulary_json(const json_place& root, token_spelling spelling)
+      : spelling_(spelling),
+        vocab_(root["model"]["vocab"]),
+        added_(root.find("added_tokens")),
+        merges_(root["model"]["merges"]) {}
+
+  /// The id of a token as model.vocab writes it, once it is read.
+  [[nodiscard]] std::optional<std::int32_t> find(std::string_view token) const {
+    const auto found = ids_.find(token);
+    return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  }
 
   /// Fills pieces, added, model.ids and model.merges.
   void read(tokenizer_parts& parts) {
@@ -59,12 +68,11 @@ class vocabulary_json {
                         ", each once");
       taken_[id] = true;
       ids_.emplace(token, static_cast<std::int32_t>(id));
-      if (auto bytes = bytes_of_token(token); !bytes) {
-        parts.pieces[id] = token;  // stands for no bytes: nothing encodes to it
-      } else {
-        if (!bytes->empty()) parts.model.ids.emplace(*bytes, static_cast<std::int32_t>(id));
-        parts.pieces[id] = std::move(*bytes);
-      }
+      auto bytes = spelling_.bytes_of(token);
+      // how the token stands in a word: words of text keep the marks of their spaces
+      const auto& symbol = spelling_.byte_level ? bytes.value_or("") : token;
+      if (!symbol.empty()) parts.model.ids.emplace(symbol, static_cast<std::int32_t>(id));
+      parts.pieces[id] = bytes ? std::move(*bytes) : token;
     }
   }
 
@@ -88,7 +96,7 @@ class vocabulary_json {
       place["id"].refuse(known->second, ", the id of ", describe(place["content"].value()), " in model.vocab");
     if (known == ids_.end() && taken_[id]) place["id"].refuse("an id that no other token has");
     taken_[id] = true;
-    parts.pieces[id] = token.content;
+    parts.pieces[id] = spelling_.byte_level ? token.content : spelling_.bytes_of(token.content).value_or("");
     parts.added.push_back(std::move(token));
   }
 
@@ -125,6 +133,7 @@ class vocabulary_json {
     return found->second;
   }
 
+  token_spelling spelling_;
   json_place vocab_;
   json_place added_;
   json_place merges_;
