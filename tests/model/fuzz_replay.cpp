@@ -9,9 +9,11 @@
 
 #include "model/fuzz_llama_config.hpp"
 #include "model/fuzz_safetensors.hpp"
+#include "model/fuzz_safetensors_header.hpp"
 #include "model/mutations.hpp"
 #include "strata/file/mapped_file.hpp"
 #include "support/goldens.hpp"
+#include "support/saved_inputs.hpp"
 #include "support/write_safetensors.hpp"
 
 namespace {
@@ -82,6 +84,11 @@ TEST_CASE("mutated weight files are refused or readable") {
   }
 }
 
+TEST_CASE("weight files and headers that the fuzzers found are refused or readable") {
+  CHECK(saved_inputs::some_are_accepted("safetensors", fuzz_safetensors));
+  CHECK(saved_inputs::some_are_accepted("safetensors_header", fuzz_safetensors_header));
+}
+
 TEST_CASE("a configuration that is cut off at any length is refused") {
   bytes whole = config_of("llama_rope_llama3");
   while (whole.back() != '}') whole.pop_back();
@@ -101,4 +108,8 @@ TEST_CASE("mutated configurations are refused or computable") {
     CHECK(accepted > 0);
     CHECK(accepted < 1000);
   }
+}
+
+TEST_CASE("configurations that the fuzzer found are refused or computable") {
+  CHECK(saved_inputs::some_are_accepted("llama_config", fuzz_llama_config));
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "support/saved_inputs.hpp"
 #include "text/fuzz_tokenizer_json.hpp"
 #include "text/small_tokenizer.hpp"
 
@@ -137,4 +138,8 @@ TEST_CASE("edited values are refused or harmless") {
 TEST_CASE("edits of a real file") {
   const std::string text = llama3_like().dump();
   for (std::uint32_t seed = 0; seed < 100; ++seed) static_cast<void>(accepted(mutator(seed).bytes(text)));
+}
+
+TEST_CASE("files that the fuzzer found are refused or harmless") {
+  CHECK(saved_inputs::some_are_accepted("tokenizer_json", fuzz_tokenizer_json));
 }
