@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "model/fuzz_llama_config.hpp"
+#include "model/fuzz_config_json.hpp"
 #include "model/fuzz_safetensors.hpp"
+#include "model/fuzz_safetensors_header.hpp"
 #include "model/fuzz_weight_map.hpp"
 #include "strata/file/mapped_file.hpp"
 #include "support/goldens.hpp"
 #include "support/mutations.hpp"
+#include "support/saved_inputs.hpp"
 #include "support/write_safetensors.hpp"
 
 namespace {
@@ -83,25 +85,34 @@ TEST_CASE("mutated weight files are refused or readable") {
   }
 }
 
+TEST_CASE("weight files and headers that the fuzzers found are refused or readable") {
+  CHECK(saved_inputs::some_are_accepted("safetensors", fuzz_safetensors));
+  CHECK(saved_inputs::some_are_accepted("safetensors_header", fuzz_safetensors_header));
+}
+
 TEST_CASE("a configuration that is cut off at any length is refused") {
   bytes whole = config_of("llama_rope_llama3");
   while (whole.back() != '}') whole.pop_back();
-  REQUIRE(fuzz_llama_config(whole));
+  REQUIRE(fuzz_config_json(whole));
   for (std::size_t length = 0; length < whole.size(); ++length) {
     CAPTURE(length);
-    REQUIRE_FALSE(fuzz_llama_config(first_of(whole, length)));
+    REQUIRE_FALSE(fuzz_config_json(first_of(whole, length)));
   }
 }
 
 TEST_CASE("mutated configurations are refused or computable") {
-  for (const char* model : {"llama", "llama_rope_linear", "llama_rope_llama3"}) {
+  for (const char* model : {"llama", "llama_rope_llama3", "gemma3_text", "gpt2", "gpt_neox", "phi3", "qwen2"}) {
     const bytes whole = config_of(model);
     std::size_t accepted = 0;
     for (std::uint32_t seed = 0; seed < 2000; ++seed)
-      accepted += fuzz_llama_config(mutated(whole, whole.size(), seed)) ? 1 : 0;
+      accepted += fuzz_config_json(mutated(whole, whole.size(), seed)) ? 1 : 0;
     CHECK(accepted > 0);
     CHECK(accepted < 1000);
   }
+}
+
+TEST_CASE("configurations that the fuzzer found are refused or computable") {
+  CHECK(saved_inputs::some_are_accepted("config_json", fuzz_config_json));
 }
 
 TEST_CASE("an index of shards that is cut off at any length is refused, a mutated one refused or harmless") {
@@ -118,4 +129,8 @@ TEST_CASE("an index of shards that is cut off at any length is refused, a mutate
     accepted += fuzz_weight_map(mutated(whole, whole.size(), seed)) ? 1 : 0;
   CHECK(accepted > 0);
   CHECK(accepted < 3000);
+}
+
+TEST_CASE("indices of shards that the fuzzer found are refused or harmless") {
+  CHECK(saved_inputs::some_are_accepted("weight_map", fuzz_weight_map));
 }

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "support/mutations.hpp"
-#include "text/fuzz_tokenizer.hpp"
+#include "support/saved_inputs.hpp"
+#include "text/any_text.hpp"
+#include "text/fuzz_gguf_tokenizer.hpp"
 #include "text/fuzz_tokenizer_json.hpp"
 #include "text/gguf_from_json.hpp"
 #include "text/small_tokenizer.hpp"
@@ -145,6 +147,10 @@ TEST_CASE("edits of a real file") {
   for (std::uint32_t seed = 0; seed < 100; ++seed) static_cast<void>(accepted(mutator(seed).bytes(text)));
 }
 
+TEST_CASE("files that the fuzzer found are refused or harmless") {
+  CHECK(saved_inputs::some_are_accepted("tokenizer_json", fuzz_tokenizer_json));
+}
+
 TEST_CASE("edited GGUF files are refused or harmless") {
   for (const auto& vocabulary : {small_text_vocabulary(), gguf_from_json(small_tokenizer::document(), "llama-bpe")}) {
     const auto content = file_of(vocabulary).content();
@@ -172,4 +178,8 @@ TEST_CASE("any bytes as a text: refused, or the same text again") {
     fuzz_text(bytes_of_text, view, true);
     fuzz_text(marked_text, view, false);
   }
+}
+
+TEST_CASE("tokenizers in GGUF files that the fuzzer found are refused or harmless") {
+  CHECK(saved_inputs::some_are_accepted("gguf_tokenizer", fuzz_gguf_tokenizer));
 }
