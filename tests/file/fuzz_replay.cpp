@@ -8,6 +8,7 @@
 
 #include "file/fuzz_gguf.hpp"
 #include "support/mutations.hpp"
+#include "support/saved_inputs.hpp"
 #include "support/write_gguf.hpp"
 
 namespace {
@@ -65,4 +66,8 @@ TEST_CASE("mutated GGUF files are refused or readable") {
     accepted += fuzz_gguf(mutated(whole, whole.size() - data_bytes, seed)) ? 1 : 0;
   CHECK(accepted > 0);
   CHECK(accepted < 5000);
+}
+
+TEST_CASE("GGUF files that the fuzzer found are refused or readable") {
+  CHECK(saved_inputs::some_are_accepted("gguf", fuzz_gguf));
 }

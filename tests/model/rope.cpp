@@ -7,11 +7,11 @@
 #include <vector>
 
 TEST_CASE("a turn by half-split pairs is a multiplication of complex numbers") {
-  const auto angles = strata::rope_angles({10000, {}}, 8);
+  const auto angles = strata::rope_angles({10000, {}}, 8, 6);
   REQUIRE(angles.size() == 4);
   CHECK(angles[0] == 1);
   CHECK(angles[3] == doctest::Approx(std::pow(10000.0, -0.75)));
-  const strata::rope_table<double> rope(angles, 6);
+  const strata::rope_table<double> rope({10000, {}}, 8, 8, 6);
   for (std::size_t position = 0; position < 6; ++position) {
     std::vector<double> row(16);  // two heads
     for (std::size_t j = 0; j < row.size(); ++j) row[j] = std::sin(static_cast<double>(3 * j + 1));
@@ -28,9 +28,11 @@ TEST_CASE("a turn by half-split pairs is a multiplication of complex numbers") {
 }
 
 TEST_CASE("linear scaling divides all angles; llama3 keeps the fast ones, divides the slow ones, and mixes between") {
-  const std::vector<double> plain = strata::rope_angles({10000, {}}, 64);
-  const std::vector<double> linear = strata::rope_angles({10000, {strata::rope_kind::linear, 4, 1, 4, 0}}, 64);
-  const std::vector<double> llama3 = strata::rope_angles({10000, {strata::rope_kind::llama3, 8, 1, 4, 128}}, 64);
+  const std::vector<double> plain = strata::rope_angles({10000, {}}, 64, 1);
+  const std::vector<double> linear =
+      strata::rope_angles({10000, {.kind = strata::rope_kind::linear, .factor = 4}}, 64, 1);
+  const std::vector<double> llama3 =
+      strata::rope_angles({10000, {.kind = strata::rope_kind::llama3, .factor = 8, .original_context = 128}}, 64, 1);
   bool kept = false, divided = false, mixed = false;
   for (std::size_t i = 0; i < plain.size(); ++i) {
     CHECK(linear[i] == doctest::Approx(plain[i] / 4));

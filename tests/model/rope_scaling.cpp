@@ -14,7 +14,7 @@ namespace {
 rope_settings read(const char* text, std::vector<std::string>& warnings) {
   const json object = json::parse(text);
   strata::detail::config_reader reader(object, "c");
-  const rope_settings settings = strata::detail::read_rope(reader, "c", warnings);
+  const rope_settings settings = strata::detail::read_rope(reader, {8, 64}, warnings);
   reader.warn_of_unknown_keys(warnings);
   return settings;
 }
@@ -70,10 +70,17 @@ TEST_CASE("unknown keys within the scaling are reported") {
 }
 
 TEST_CASE("unsupported, incomplete and contradictory scalings are refused") {
-  refused(R"({"rope_scaling":{"rope_type":"yarn","factor":4}})",
-          "c: \"rope_scaling.rope_type\", expected default, linear or llama3, found \"yarn\"");
-  refused(R"({"rope_scaling":{"type":"dynamic","factor":4}})",
-          "c: \"rope_scaling.type\", expected default, linear or llama3, found \"dynamic\"");
+  refused(R"({"rope_scaling":{"rope_type":"ntk","factor":4}})",
+          "c: \"rope_scaling.rope_type\", expected default, linear, dynamic, llama3, yarn or longrope, found \"ntk\"");
+  refused(R"({"rope_scaling":{"type":"mrope","factor":4}})",
+          "c: \"rope_scaling.type\", expected default, linear, dynamic, llama3, yarn or longrope, found \"mrope\"");
+  refused(R"({"rope_scaling":{"type":"yarn"}})", "c: \"rope_scaling.factor\" is missing");
+  refused(R"({"rope_scaling":{"type":"longrope","short_factor":[1,2,3,4]}})",
+          "c: \"rope_scaling.long_factor\" is missing");
+  refused(R"({"rope_scaling":{"type":"longrope","short_factor":[1,2,3],"long_factor":[1,2,3,4]}})",
+          "c: \"rope_scaling.short_factor\", expected a list of 4 numbers, found [1,2,3]");
+  refused(R"({"rope_scaling":{"type":"longrope","short_factor":[1,2,3,0],"long_factor":[1,2,3,4]}})",
+          "c: \"rope_scaling.short_factor\", expected numbers from 1e-06 to 1e+06, found 0");
   refused(R"({"rope_scaling":{"type":"linear","rope_type":"llama3"}})",
           "c: \"rope_scaling.type\", expected the same as \"rope_type\", \"llama3\", found \"linear\"");
   refused(R"({"rope_scaling":{"type":"linear"}})", "c: \"rope_scaling.factor\" is missing");
@@ -89,8 +96,6 @@ TEST_CASE("unsupported, incomplete and contradictory scalings are refused") {
   refused(R"({"rope_scaling":{"type":"linear","factor":2},"rope_parameters":{"rope_theta":20}})",
           "c: \"rope_scaling\", expected the same as \"rope_parameters\", {\"rope_theta\":20}, found "
           "{\"factor\":2,\"type\":\"linear\"}");
-  refused(R"({"rope_parameters":{"partial_rotary_factor":0.5}})",
-          "c: \"rope_parameters.partial_rotary_factor\" is not supported, expected 1 or no such key, found 0.5");
   refused(R"({"rope_parameters":{"full_attention":{"rope_type":"default"}}})",
           "c: \"rope_parameters.full_attention\" is not supported, expected no such key, found "
           "{\"rope_type\":\"default\"}");

@@ -3,20 +3,44 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "strata/core/matrix_view.hpp"
 
 namespace strata {
 
+namespace detail {
+
+/// Leaves new elements as the memory is, where a vector would otherwise write zeros first.
+template <class T>
+struct uninitialised_allocator : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = uninitialised_allocator<U>;
+  };
+  template <class U>
+  void construct(U* place) {
+    ::new (static_cast<void*>(place)) U;
+  }
+  template <class U, class... Arguments>
+  void construct(U* place, Arguments&&... arguments) {
+    std::construct_at(place, std::forward<Arguments>(arguments)...);
+  }
+};
+
+}  // namespace detail
+
 template <class T>
 class matrix {
  public:
   matrix() = default;
-  matrix(std::size_t rows, std::size_t cols) : values_(rows * cols), rows_(rows), cols_(cols) {}
+  matrix(std::size_t rows, std::size_t cols) : values_(rows * cols, T{}), rows_(rows), cols_(cols) {}
 
-  explicit matrix(matrix_view<const T> source) : matrix(source.rows, source.cols) {
+  explicit matrix(matrix_view<const T> source) {
+    resize_uninitialised(source.rows, source.cols);
     for (std::size_t i = 0; i < rows_; ++i) {
       T* const to = values_.data() + i * cols_;
       const T* const from = source.data + i * source.row_stride;
@@ -45,6 +69,15 @@ class matrix {
   operator matrix_view<T>() { return view(); }
   operator matrix_view<const T>() const { return view(); }
 
+  /// Other dimensions; the values are whatever the memory holds, to be written before they are read. Keeps the memory
+  /// that it has where that is enough.
+  void resize_uninitialised(std::size_t rows, std::size_t cols) {
+    if (values_.capacity() < rows * cols) values_ = {};  // nothing to move
+    values_.resize(rows * cols);
+    rows_ = rows;
+    cols_ = cols;
+  }
+
   /// Other dimensions; the values are zero afterwards. Keeps the memory that it has.
   void reset(std::size_t rows, std::size_t cols) {
     values_.assign(rows * cols, T{});
@@ -55,7 +88,7 @@ class matrix {
   void fill(T value) { std::fill(values_.begin(), values_.end(), value); }
 
  private:
-  std::vector<T> values_;
+  std::vector<T, detail::uninitialised_allocator<T>> values_;
   std::size_t rows_ = 0;
   std::size_t cols_ = 0;
 };

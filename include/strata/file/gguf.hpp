@@ -80,10 +80,10 @@ class gguf_file {
     if (std::memcmp(magic.data(), gguf_magic.data(), gguf_magic.size()) != 0)
       raise<data_error>(file_, ": first bytes, expected \"GGUF\", found ",
                         detail::quoted_bytes({reinterpret_cast<const char*>(magic.data()), magic.size()}));
-    const auto version = reader.number<std::uint32_t>("the version");
-    if (version != 0 && version % 65536 == 0)
+    const auto format = reader.number<std::uint32_t>("the version");
+    if (format != 0 && format % 65536 == 0)
       raise<data_error>(file_, ": the file is big-endian, expected a little-endian one");
-    if (version != 2 && version != 3) raise<data_error>(file_, ": version of GGUF, expected 2 or 3, found ", version);
+    if (format != 2 && format != 3) raise<data_error>(file_, ": version of GGUF, expected 2 or 3, found ", format);
   }
 
   void read_setting(detail::byte_reader& reader) {

@@ -24,10 +24,10 @@ template <class T, class F>
 [[nodiscard]] double sum_over(std::span<const T> x, F f) {
   constexpr std::size_t lanes = 8;
   std::array<double, lanes> sums{};
-  std::size_t j = 0;
-  for (; j + lanes <= x.size(); j += lanes)
+  const std::size_t whole = x.size() - x.size() % lanes;
+  for (std::size_t j = 0; j < whole; j += lanes)
     for (std::size_t k = 0; k < lanes; ++k) sums[k] += f(static_cast<double>(x[j + k]));
-  for (; j < x.size(); ++j) sums[0] += f(static_cast<double>(x[j]));
+  for (const T value : x.subspan(whole)) sums[0] += f(static_cast<double>(value));
   return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 

@@ -1,50 +1,47 @@
-/// The families of models that the library computes, by the names that config.json gives them.
+/// What the library knows of a family of models: how its files call it, how its settings are read, and where its weights
+/// lie. One object a family, in a file of architectures/; docs/architectures.md tells how to add one.
 #pragma once
 
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
-#include "strata/core/error.hpp"
 #include "strata/model/config_reader.hpp"
-#include "strata/model/json_text.hpp"
+#include "strata/model/decoder_config.hpp"
+#include "strata/model/weight_files.hpp"
+#include "strata/model/weight_layout.hpp"
 
 namespace strata::detail {
 
-struct architecture_names {
-  const char* model_type;
-  const char* architecture;
+/// A key of a GGUF file's metadata, after "llama.", and the key of config.json that says the same.
+struct gguf_key {
+  std::string_view gguf;
+  std::string_view config;
 };
 
-inline constexpr architecture_names supported_architectures[] = {{"llama", "LlamaForCausalLM"}};
+struct architecture {
+  std::string_view model_type;  // config.json, "model_type"
+  std::string_view class_name;  // config.json, "architectures"
+  std::string_view gguf_name;   // "general.architecture"
 
-[[nodiscard]] inline std::string supported_list(const char* architecture_names::*name) {
-  std::string list;
-  for (const architecture_names& names : supported_architectures)
-    list += concat(list.empty() ? "" : ", ", in_quotes(names.*name));
-  return list;
-}
+  /// Reads the keys of config.json that this family uses, and refuses the values that the decoder does not compute. Keys
+  /// that are neither read nor known as harmless become warnings.
+  void (*read)(config_reader&, decoder_config&);
 
-/// Throws:   strata::data_error unless "model_type" and "architectures" name a supported family; one of them may be
-///           missing.
-inline const architecture_names& read_architecture(config_reader& config, const std::string& file) {
-  const std::optional<std::string> type = config.optional_text("model_type");
-  const nlohmann::json* const list = config.find("architectures");
-  if (list != nullptr && (!list->is_array() || list->size() != 1 || !list->front().is_string()))
-    config.refuse("architectures", "a list of one name", *list);
-  if (!type && list == nullptr)
-    raise<data_error>(file, ": \"model_type\" and \"architectures\" are missing, expected one of ",
-                      supported_list(&architecture_names::model_type));
-  bool type_is_known = false;
-  for (const architecture_names& names : supported_architectures) {
-    const bool same_type = !type || *type == names.model_type;
-    const bool same_name = list == nullptr || list->front() == names.architecture;
-    if (same_type && same_name) return names;
-    type_is_known = type_is_known || same_type;
-  }
-  if (!type_is_known)
-    config.refuse("model_type", concat("one of ", supported_list(&architecture_names::model_type)), *type);
-  config.refuse("architectures", concat("one of ", supported_list(&architecture_names::architecture)), list->front());
+  weight_layout safetensors;
+  weight_layout gguf;
+
+  /// Metadata that this family spells unlike gguf_config.hpp.
+  std::span<const gguf_key> gguf_keys{};
+
+  /// Adds to the settings what a GGUF file tells by its tensors, or leaves to the reader; may be null.
+  void (*complete)(const weight_files&, nlohmann::json& config) = nullptr;
+};
+
+/// Whether a GGUF file has a bias in its first layer.
+[[nodiscard]] inline bool gguf_has(const weight_files& files, std::string_view tensor) {
+  return files.contains("blk.0." + std::string(tensor));
 }
 
 }  // namespace strata::detail

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -25,17 +26,28 @@ struct neutral_setting {
   nlohmann::json value;
 };
 
+/// How a file calls the settings that this library knows by another name; keys within objects as "rope_scaling.factor".
+using setting_names = std::map<std::string, std::string, std::less<>>;
+
 /// null stands for a key that is not there.
 class config_reader {
  public:
   static constexpr std::size_t largest_count = std::size_t{1} << 24;  // products of two stay far from overflow
 
-  /// `name`: how messages call an object within the file, such as "rope_scaling".
-  config_reader(const nlohmann::json& object, std::string file, std::string name = "")
-      : object_(&object), file_(std::move(file)), name_(std::move(name)) {
+  /// `name`: how messages call an object within the file, such as "rope_scaling"; `aliases`: how the file calls the keys,
+  /// where it does so differently. Both arguments that are not copied must outlive the reader.
+  config_reader(const nlohmann::json& object, std::string file, std::string name = "",
+                const setting_names* aliases = nullptr)
+      : object_(&object), file_(std::move(file)), name_(std::move(name)), aliases_(aliases) {
     if (!object.is_object())
       raise<data_error>(file_, ": ", name_.empty() ? "" : in_quotes(name_) + ", ", "expected an object, found ",
                         shown(object));
+  }
+
+  /// Whether the key is there, if only with null.
+  [[nodiscard]] bool has(const char* key) {
+    known_.insert(key);
+    return object_->contains(key);
   }
 
   /// nullptr for a key that is not there.
@@ -85,7 +97,33 @@ class config_reader {
     return value->get<std::string>();
   }
 
+  [[nodiscard]] std::string text(const char* key) { return present(key, optional_text(key)); }
+
+  /// A reader of an object within this one.
+  [[nodiscard]] std::optional<config_reader> optional_object(const char* key) {
+    const nlohmann::json* const value = find(key);
+    if (value == nullptr) return std::nullopt;
+    return config_reader(*value, file_, full(key), aliases_);
+  }
+
+  /// A list of `count` numbers, each lowest <= number <= highest.
+  [[nodiscard]] std::vector<double> reals(const char* key, std::size_t count, double lowest, double highest) {
+    const nlohmann::json* const value = find(key);
+    if (value == nullptr) raise<data_error>(place(key), " is missing");
+    if (!value->is_array() || value->size() != count) refuse(key, concat("a list of ", count, " numbers"), *value);
+    std::vector<double> numbers;
+    for (const nlohmann::json& number : *value) {
+      if (!number.is_number() || !(number.get<double>() >= lowest && number.get<double>() <= highest))
+        refuse(key, concat("numbers from ", lowest, " to ", highest), number);
+      numbers.push_back(number.get<double>());
+    }
+    return numbers;
+  }
+
   /// Throws:   strata::data_error at a setting that is there with another value than the neutral one.
+  void require_neutral(std::initializer_list<neutral_setting> settings) {
+    require_neutral(std::span(settings.begin(), settings.size()));
+  }
   void require_neutral(std::span<const neutral_setting> settings) {
     for (const neutral_setting& setting : settings) {
       const nlohmann::json* const value = find(setting.key);
@@ -112,7 +150,15 @@ class config_reader {
   }
 
   /// How messages call a key: config.json: "hidden_size"
-  [[nodiscard]] std::string place(std::string_view key) const { return concat(file_, ": ", in_quotes(full(key))); }
+  [[nodiscard]] std::string place(std::string_view key) const {
+    std::string name = full(key);
+    if (aliases_ != nullptr)
+      if (const auto alias = aliases_->find(name); alias != aliases_->end()) name = alias->second;
+    return concat(file_, ": ", in_quotes(name));
+  }
+
+  /// How messages call the file.
+  [[nodiscard]] const std::string& file() const { return file_; }
 
  private:
   [[nodiscard]] std::string full(std::string_view key) const { return concat(name_, name_.empty() ? "" : ".", key); }
@@ -126,6 +172,7 @@ class config_reader {
   const nlohmann::json* object_;
   std::string file_;
   std::string name_;
+  const setting_names* aliases_;
   std::set<std::string, std::less<>> known_;
 };
 

@@ -1,35 +1,40 @@
-/// A decoder-only transformer from its weight files, as a forward pass that strata can trace. Architecture: Llama.
-///
-///   x ← embedding
-///   each layer:  x ← x + W_O · attention(norm(x)),   x ← x + W_down (silu(W_gate h) ∘ W_up h),  h = norm(x)
-///   logits = W_U · norm(x)
+/// A decoder-only transformer from its weight files, as a forward pass that strata can trace. What it computes is
+/// described by decoder_config.hpp; architectures.hpp lists the families.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "strata/core/contract.hpp"
-#include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
-#include "strata/detail/activation.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/graph/shape.hpp"
-#include "strata/model/llama_config.hpp"
-#include "strata/model/llama_weights.hpp"
-#include "strata/model/model_files.hpp"
+#include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_parts.hpp"
+#include "strata/model/decoder_weights.hpp"
+#include "strata/model/machine_memory.hpp"
+#include "strata/model/model_description.hpp"
 #include "strata/model/rope.hpp"
-#include "strata/model/weight_files.hpp"
 
 namespace strata {
+
+struct load_options {
+  /// Bytes that expanded weights may take. Where all of them need more, they stay in the mapped files and are expanded
+  /// layer by layer in each run, which is slower and gives the same bits.
+  std::size_t max_memory = default_weight_memory();
+};
 
 /// T: float for work, double for reference.
 template <class T>
@@ -37,29 +42,25 @@ class decoder {
  public:
   using scalar = T;
 
-  /// Reads config.json and the safetensors of a folder; the weights are expanded to T.
+  /// Reads a folder with config.json and safetensors files, or a GGUF file.
   /// Throws: strata::data_error for files that are missing, malformed or of an unsupported architecture.
-  [[nodiscard]] static decoder load(const std::filesystem::path& folder) {
-    const model_files files = open_model_files(folder);
-    if (files.config.empty())
-      raise<data_error>(files.weights.string(), ": settings in a GGUF file, expected a config.json");
-    return decoder(load_llama_config(files.config), load_weight_files(files));
+  [[nodiscard]] static decoder load(const std::filesystem::path& model, const load_options& options = {}) {
+    return decoder(describe_model(model), options);
   }
 
   /// Throws: strata::data_error for a tensor that is missing or has another shape than the configuration asks for.
-  decoder(llama_config config, const weight_files& weights)
-      : config_(std::move(config)),
-        angles_(rope_angles(config_.rope, config_.head_width)),
-        weights_(config_, weights) {}
+  explicit decoder(model_description model, const load_options& options = {})
+      : config_(std::move(model.config)),
+        weights_(config_, std::move(model.weights), model.layout, options.max_memory) {}
 
-  [[nodiscard]] const llama_config& config() const { return config_; }
-
-  [[nodiscard]] model_shape shape() const {
-    return {config_.layers, config_.heads, config_.width, config_.vocabulary, config_.context, block_kind::sequential};
-  }
+  [[nodiscard]] const decoder_config& config() const { return config_; }
+  [[nodiscard]] model_shape shape() const { return config_.shape(); }
 
   /// Number of weights.
-  [[nodiscard]] std::size_t parameters() const { return weights_.parameters(); }
+  [[nodiscard]] std::size_t parameters() const { return weights_.elements(); }
+
+  /// Whether the weights were expanded when they were loaded.
+  [[nodiscard]] bool expanded() const { return weights_.expanded(); }
 
   /// The forward pass: logits of the last token of each of `batch` copies of the prompt, (batch, vocabulary).
   /// Throws: strata::option_error for a prompt that check_prompt refuses.
@@ -77,27 +78,35 @@ class decoder {
   }
 
  private:
-  [[nodiscard]] norm<T> rms(std::span<const T> gain) const { return {norm_kind::rms, gain, {}, config_.norm_eps}; }
+  // What all layers of a run share.
+  struct run_state {
+    std::size_t tokens = 0;
+    std::size_t batch = 1;
+    std::optional<rope_table<T>> rope, sliding_rope;
+    layer_weights<T> scratch;
+  };
 
-  [[nodiscard]] static matrix<T> normed(const norm<T>& n, matrix_view<const T> x) {
-    matrix<T> y(x);
-    for (std::size_t r = 0; r < y.rows(); ++r) n.apply(y.row(r));
-    return y;
+  [[nodiscard]] run_state start(std::size_t tokens, std::size_t batch) const {
+    run_state state;
+    state.tokens = tokens;
+    state.batch = batch;
+    if (config_.rope) state.rope.emplace(*config_.rope, config_.rotary_width, config_.head_width, tokens);
+    if (config_.sliding_rope)
+      state.sliding_rope.emplace(*config_.sliding_rope, config_.rotary_width, config_.head_width, tokens);
+    return state;
   }
 
-  // x · weightsᵀ + bias; weights: (out, in).
-  [[nodiscard]] static matrix<T> linear(matrix_view<const T> x, matrix_view<const T> weights, std::span<const T> bias) {
-    matrix<T> y(x.rows, weights.rows);
-    detail::product<T>(x, weights.transposed(), y);
-    for (std::size_t r = 0; r < y.rows() && !bias.empty(); ++r)
-      for (std::size_t j = 0; j < y.cols(); ++j) y(r, j) += bias[j];
-    return y;
-  }
-
-  [[nodiscard]] static matrix<T> rows_of(const matrix<T>& x, std::span<const std::size_t> rows) {
-    matrix<T> y(rows.size(), x.cols());
-    for (std::size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]).begin(), x.cols(), y.row(r).begin());
-    return y;
+  [[nodiscard]] matrix<T> embedded(std::span<const token_id> tokens, std::size_t batch) const {
+    const T scale = static_cast<T>(config_.embedding_scale);
+    matrix<T> x(batch * tokens.size(), config_.width);
+    for (std::size_t r = 0; r < x.rows(); ++r) {
+      const std::size_t position = r % tokens.size();
+      weights_.embed(static_cast<std::size_t>(tokens[position]), x.row(r));
+      if (config_.embedding_scale != 1)
+        for (T& value : x.row(r)) value *= scale;
+      weights_.add_position(position, x.row(r));
+    }
+    return x;
   }
 
   template <class Hooks>
@@ -105,107 +114,119 @@ class decoder {
                                           bool every_position) const {
     STRATA_ASSERT(batch > 0, "decoder: a batch has at least one sequence");
     check_prompt(shape(), tokens);
-    const std::size_t count = tokens.size();
-    const rope_table<T> rope(angles_, count);
-    matrix<T> x(batch * count, config_.width);
-    for (std::size_t r = 0; r < x.rows(); ++r)
-      std::copy_n(weights_.embedding.row(static_cast<std::size_t>(tokens[r % count])).begin(), config_.width,
-                  x.row(r).begin());
+    run_state state = start(tokens.size(), batch);
+    matrix<T> x = embedded(tokens, batch);
 
     std::vector<std::size_t> last_rows;  // in the last layer only they are needed
-    for (std::size_t b = 0; b < batch; ++b) last_rows.push_back(b * count + count - 1);
+    for (std::size_t b = 0; b < batch; ++b) last_rows.push_back((b + 1) * tokens.size() - 1);
     for (std::size_t l = 0; l < config_.layers; ++l) {
+      const layer_weights<T>& w = weights_.layer(l, state.scratch);
       const bool trim = l + 1 == config_.layers && !every_position;
       const row_list rows = trim ? row_list(last_rows) : row_list();
-      join_attention(l, x, rows, count, batch, rope, hooks);
-      const llama_layer<T>& w = weights_.layers[l];
-      matrix<T> out = mlp(w, normed(rms(w.mlp_gain), x));
-      hooks.join_mlp(l, x.view(), out.view(), rows);
+      matrix<T> mlp_out = join_attention(l, w, x, rows, state, hooks);
+      if (config_.block == block_kind::sequential)
+        mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x).view());
+      hooks.join_mlp(l, x.view(), mlp_out.view(), rows);
     }
-    hooks.finish(x.view(), rms(weights_.final_gain));
+    hooks.finish(x.view(), detail::norm_of(weights_.final_norm(), config_));
     return x;
   }
 
-  // Attention of one layer; x keeps only `rows` if there are any.
+  // Attention of one layer; x keeps only `rows` if there are any. In a parallel block returns what the MLP makes of x
+  // as it was before.
   template <class Hooks>
-  void join_attention(std::size_t l, matrix<T>& x, row_list rows, std::size_t tokens, std::size_t batch,
-                      const rope_table<T>& rope, Hooks& hooks) const {
-    const llama_layer<T>& w = weights_.layers[l];
+  [[nodiscard]] matrix<T> join_attention(std::size_t l, const layer_weights<T>& w, matrix<T>& x, row_list rows,
+                                         const run_state& state, Hooks& hooks) const {
     const std::size_t queries = config_.heads * config_.head_width;
     const std::size_t keys = config_.kv_heads * config_.head_width;
-    const std::span<const T> bias = w.qkv_bias;
-    const auto bias_of = [&](std::size_t first, std::size_t size) {
-      return bias.empty() ? bias : bias.subspan(first, size);
-    };
-
-    matrix<T> h = normed(rms(w.attention_gain), x);
+    const matrix<T> h = detail::normed<T>(w.attention_norm, config_, x);
     matrix<T> q, kv;
     matrix_view<T> k, v;
     if (rows.empty()) {
-      q = linear(h, w.qkv, bias);
+      q = detail::linear<T>(h, w.qkv, w.qkv_bias);
       k = q.view().col_range(queries, keys);
       v = q.view().col_range(queries + keys, keys);
     } else {
-      kv = linear(h, w.qkv.view().row_range(queries, 2 * keys), bias_of(queries, 2 * keys));
+      kv = detail::linear<T>(h, w.qkv, w.qkv_bias, queries, 2 * keys);
       k = kv.view().col_range(0, keys);
       v = kv.view().col_range(keys, keys);
-      q = linear(rows_of(h, rows), w.qkv.view().row_range(0, queries), bias_of(0, queries));
-      x = rows_of(x, rows);
+      q = detail::linear<T>(detail::rows_of(h, rows), w.qkv, w.qkv_bias, 0, queries);
+      x = detail::rows_of(x, rows);
     }
-    const std::size_t given = q.rows() / batch;  // rows of each sequence: its last ones
-    const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(config_.head_width)));
-    for (std::size_t r = 0; r < q.rows(); ++r) {
-      const std::span<T> row = q.row(r).first(queries);
-      rope.turn(row, tokens - given + r % given);
-      for (T& value : row) value *= scale;
-    }
-    for (std::size_t r = 0; r < k.rows; ++r) rope.turn(k.row(r), r % tokens);
+    place(l, w, q.view().col_range(0, queries), k, state);
+    const matrix<T> mixed = mixed_values(l, q.view().col_range(0, queries), k, v, state, hooks);
 
-    matrix<T> mixed(q.rows(), queries);
-    matrix<T> weights(given, tokens);
-    for (std::size_t b = 0; b < batch; ++b)
-      for (std::size_t head = 0; head < config_.heads; ++head) {
-        const std::size_t first = head * config_.head_width;
-        const std::size_t kv_first = head / (config_.heads / config_.kv_heads) * config_.head_width;
-        const auto of_sequence = [&](matrix_view<T> m) {
-          return matrix_view<const T>(m.row_range(b * tokens, tokens).col_range(kv_first, config_.head_width));
-        };
-        detail::product<T>(q.view().row_range(b * given, given).col_range(first, config_.head_width),
-                           of_sequence(k).transposed(), weights);
-        for (std::size_t i = 0; i < given; ++i) {
-          const std::size_t seen = tokens - given + i + 1;
-          detail::softmax_in_place<T>(weights.row(i).first(seen));
-          std::fill(weights.row(i).begin() + static_cast<std::ptrdiff_t>(seen), weights.row(i).end(), T{0});
-        }
-        hooks.attend(l, head, b * tokens + tokens - given, weights.view());
-        detail::product<T>(weights, of_sequence(v),
-                           mixed.view().row_range(b * given, given).col_range(first, config_.head_width));
-      }
-
-    matrix<T> out = linear(mixed, w.output, w.output_bias);
-    const attention_parts<T> parts{v, w.output.view().transposed(), w.output_bias, nullptr};
+    matrix<T> out = detail::linear<T>(mixed, w.output, w.output_bias);
+    matrix<T> mlp_out;
+    if (config_.block == block_kind::parallel)
+      mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x).view());
+    const norm<T> post_norm = detail::norm_of(w.attention_post_norm, config_);
+    const attention_parts<T> parts{v, w.output.view().transposed(), w.output_bias,
+                                   config_.post_norms ? &post_norm : nullptr};
     hooks.join_attention(l, x.view(), out.view(), parts, rows);
+    return mlp_out;
   }
 
-  [[nodiscard]] matrix<T> mlp(const llama_layer<T>& w, const matrix<T>& h) const {
-    matrix<T> inner = linear(h, w.gate_up, w.gate_up_bias);
-    matrix<T> gated(h.rows(), config_.mlp_width);
-    for (std::size_t r = 0; r < gated.rows(); ++r) {
-      const std::span<T> gate = inner.row(r).first(config_.mlp_width);
-      const std::span<T> up = inner.row(r).last(config_.mlp_width);
-      detail::silu_in_place<T>(gate);
-      for (std::size_t j = 0; j < gate.size(); ++j) gated(r, j) = gate[j] * up[j];
+  // Norms, rotates and scales the queries of each sequence's last tokens, and the keys of all.
+  void place(std::size_t l, const layer_weights<T>& w, matrix_view<T> q, matrix_view<T> k,
+             const run_state& state) const {
+    const bool sliding = config_.windows[l] != 0 && state.sliding_rope.has_value();
+    const std::optional<rope_table<T>>& table = sliding ? state.sliding_rope : state.rope;
+    const rope_table<T>* const rope = table ? &*table : nullptr;
+    const std::size_t given = q.rows / state.batch;
+    const T scale = static_cast<T>(config_.attention_scale);
+    for (std::size_t r = 0; r < q.rows; ++r) {
+      detail::place_heads<T>(q.row(r), w.query_norm, config_, rope, state.tokens - given + r % given);
+      for (T& value : q.row(r)) value *= scale;
     }
-    return linear(gated, w.down, w.down_bias);
+    for (std::size_t r = 0; r < k.rows; ++r)
+      detail::place_heads<T>(k.row(r), w.key_norm, config_, rope, r % state.tokens);
   }
 
+  // Σ_s weights · values of every head, side by side: (rows of q, heads · head_width).
+  template <class Hooks>
+  [[nodiscard]] matrix<T> mixed_values(std::size_t l, matrix_view<const T> q, matrix_view<const T> k,
+                                       matrix_view<const T> v, const run_state& state, Hooks& hooks) const {
+    const std::size_t given = q.rows / state.batch;  // rows of each sequence: its last ones
+    const std::size_t first_token = state.tokens - given;
+    matrix<T> mixed;
+    mixed.resize_uninitialised(q.rows, q.cols);
+    matrix<T> weights;
+    weights.resize_uninitialised(given, state.tokens);
+    for (std::size_t b = 0; b < state.batch; ++b)
+      for (std::size_t head = 0; head < config_.heads; ++head) {
+        const std::size_t column = head * config_.head_width;
+        const std::size_t kv_column = head / (config_.heads / config_.kv_heads) * config_.head_width;
+        const auto of_sequence = [&](matrix_view<const T> m) {
+          return m.row_range(b * state.tokens, state.tokens).col_range(kv_column, config_.head_width);
+        };
+        detail::attention_weights<T>(q.row_range(b * given, given).col_range(column, config_.head_width),
+                                     of_sequence(k), first_token, config_.windows[l], weights.view());
+        hooks.attend(l, head, b * state.tokens + first_token, weights.view());
+        detail::product<T>(weights, of_sequence(v),
+                           mixed.view().row_range(b * given, given).col_range(column, config_.head_width));
+      }
+    return mixed;
+  }
+
+  // In blocks of rows of the unembedding, always the same ones, so that a matrix that is expanded block by block gives
+  // the same bits.
   [[nodiscard]] matrix<T> unembed(const matrix<T>& x) const {
-    return linear(x, weights_.unembedding.rows() == 0 ? weights_.embedding : weights_.unembedding, {});
+    constexpr std::size_t block_weights = std::size_t{1} << 21;
+    const std::size_t step = std::max<std::size_t>(1, block_weights / config_.width);
+    matrix<T> logits;
+    logits.resize_uninitialised(x.rows(), config_.vocabulary);
+    matrix<T> scratch;
+    for (std::size_t first = 0; first < config_.vocabulary; first += step) {
+      const std::size_t count = std::min(step, config_.vocabulary - first);
+      detail::product<T>(x, weights_.unembedding(first, count, scratch).transposed(),
+                         logits.view().col_range(first, count));
+    }
+    return logits;
   }
 
-  llama_config config_;
-  std::vector<double> angles_;
-  llama_weights<T> weights_;
+  decoder_config config_;
+  decoder_weights<T> weights_;
 };
 
 static_assert(batched_forward_pass<decoder<float>>);

@@ -56,7 +56,7 @@ void expand_each(const std::byte* source, std::span<T> out, Widen widen) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     Stored stored;
     std::memcpy(&stored, source + i * sizeof(Stored), sizeof stored);
-    out[i] = static_cast<T>(widen(stored));
+    out[i] = static_cast<T>(widen(stored));  // NOLINT(bugprone-signed-char-misuse): a number, not a character
   }
 }
 

@@ -43,6 +43,7 @@ inline normalizer read_normalizer(const json_place& place) {
   std::vector<normalizer::step> steps;
   const auto parts = sequence_parts(place, "normalizers");
   if (parts.size() > most) place.complain("more than ", most, " steps");
+  steps.reserve(parts.size());
   for (const auto& part : parts) steps.push_back(read_normalizer_step(part));
   return normalizer(std::move(steps));
 }

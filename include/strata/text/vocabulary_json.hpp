@@ -72,7 +72,10 @@ class vocabulary_json {
       // how the token stands in a word: words of text keep the marks of their spaces
       const auto& symbol = spelling_.byte_level ? bytes.value_or("") : token;
       if (!symbol.empty()) parts.model.ids.emplace(symbol, static_cast<std::int32_t>(id));
-      parts.pieces[id] = bytes ? std::move(*bytes) : token;
+      if (bytes)
+        parts.pieces[id] = std::move(*bytes);
+      else
+        parts.pieces[id] = token;
     }
   }
 
