@@ -12,9 +12,8 @@ cd "$(dirname "$0")/../.."
 seeds() {
   case $1 in
     safetensors) find tests/data -name '*.safetensors' -size -16k ;;
-    safetensors_index) find tests/data -name '*.index.json' ;;
-    *config) find tests/data -name config.json ;;
-    gguf*) find tests/data -name '*.gguf' -size -16k ;;
+    weight_map) find tests/data -name '*.index.json' ;;
+    config_json) find tests/data -name config.json ;;
   esac
 }
 

@@ -7,7 +7,7 @@
 
 #include "strata/core/error.hpp"
 #include "strata/text/tokenizer.hpp"
-#include "text/fuzz_tokenizer.hpp"
+#include "text/any_text.hpp"
 
 /// Returns:  whether the text was accepted.
 inline bool fuzz_tokenizer_json(std::span<const std::uint8_t> input) {
