@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -17,14 +18,16 @@
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "about_model.hpp"
 #include "interrupt.hpp"
 #include "on_screen.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/json_text.hpp"
-#include "strata/model/model_files.hpp"
-#include "strata/model/weight_files.hpp"
+#include "strata/model/machine_memory.hpp"
+#include "strata/model/model_description.hpp"
 #include "strata/report/json.hpp"
 #include "strata/report/output_file.hpp"
 #include "strata/strata.hpp"
@@ -38,8 +41,17 @@ struct arguments {
   std::optional<std::string> text, file, tokens;  // the prompt, in one of three ways
   std::optional<std::string> sizes, target, json;
   std::string attention_mask = "after_softmax";
+  std::optional<std::string> max_memory;
+  bool bos = false, no_bos = false;
   std::optional<std::string> prompt_length;  // info
 };
+
+// One sentence on one line, whatever a name or a file has put into it.
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  return text;
+}
 
 // "0.1" → 0.1; the whole text must be a number.
 template <class Number>
@@ -64,6 +76,23 @@ std::vector<Number> numbers_of(const char* option, std::string_view text) {
   return values;
 }
 
+// "8G" → 8 · 2³⁰ bytes; K, M, G and T count by 1,024.
+strata::load_options load_options_of(const arguments& given) {
+  strata::load_options options;
+  if (!given.max_memory) return options;
+  std::string_view text = *given.max_memory;
+  constexpr std::string_view units = "KMGT";
+  const std::size_t unit = text.empty() ? units.npos : units.find(text.back());
+  if (unit != units.npos) text.remove_suffix(1);
+  const double bytes = number_of<double>("--max-memory", text) *
+                       std::pow(1024.0, unit == units.npos ? 0.0 : static_cast<double>(unit) + 1);
+  if (!(bytes >= 0 && bytes < 1e18))
+    strata::raise<strata::option_error>("--max-memory: ", strata::detail::in_quotes(*given.max_memory),
+                                        ", expected a number of bytes such as 500M or 8G");
+  options.max_memory = static_cast<std::size_t>(bytes);
+  return options;
+}
+
 strata::trace_options options_of(const arguments& given) {
   strata::trace_options options;
   if (given.sizes) options.sizes = numbers_of<double>("--sizes", *given.sizes);
@@ -75,6 +104,8 @@ strata::trace_options options_of(const arguments& given) {
 }
 
 void require_one_prompt(const arguments& given) {
+  if (given.tokens && (given.bos || given.no_bos))
+    strata::raise<strata::option_error>("--bos and --no-bos are about a text; --tokens are taken as they are");
   if (given.text.has_value() + given.file.has_value() + given.tokens.has_value() != 1)
     strata::raise<strata::option_error>(
         "give the prompt in one of three ways: --text \"Once upon a time there was a\", --file FILE, --tokens 1,2,3");
@@ -98,6 +129,24 @@ std::string text_of(const std::string& file) {
   return text;
 }
 
+// Of a prompt of token ids the tokenizer only writes the tokens out: where there is none that works, it goes without.
+std::optional<strata::tokenizer> tokenizer_of(const arguments& given) {
+  if (!given.tokens) return strata::tokenizer::from_file(given.model);
+  try {
+    const std::filesystem::path path = given.model;
+    if (!std::filesystem::is_directory(path) || std::filesystem::exists(path / "tokenizer.json"))
+      return strata::tokenizer::from_file(path);
+  } catch (const strata::data_error& e) {
+    std::fprintf(stderr, "strata: warning: tokens are shown as ids: %s\n", one_line(e.what()).c_str());
+  }
+  return std::nullopt;
+}
+
+strata::special_tokens special_tokens_of(const arguments& given) {
+  if (given.bos) return strata::special_tokens::with_begin_of_text;
+  return given.no_bos ? strata::special_tokens::without_begin_of_text : strata::special_tokens::as_file_says;
+}
+
 bool show_progress(const strata::trace_progress& progress) {
   if (progress.stage == "evaluate" && progress.done == progress.total) {
     cli::detail::progress_shown = 0;
@@ -116,9 +165,15 @@ bool show_progress(const strata::trace_progress& progress) {
   return true;
 }
 
+void print_warnings(const strata::decoder_config& config) {
+  for (const std::string& warning : config.warnings)
+    std::fprintf(stderr, "strata: warning: %s\n", one_line(warning).c_str());
+}
+
 void trace(const arguments& given) {
   require_one_prompt(given);
   strata::trace_options options = options_of(given);
+  const strata::load_options loading = load_options_of(given);
   std::vector<strata::token_id> tokens;
   if (given.tokens) tokens = numbers_of<strata::token_id>("--tokens", *given.tokens);
 
@@ -128,16 +183,13 @@ void trace(const arguments& given) {
     output = std::make_unique<strata::output_file>(*given.json);
     cli::remove_on_interrupt(output->part());
   }
-  const auto model = strata::decoder<float>::load(given.model);
-  for (const std::string& warning : model.config().warnings)
-    std::fprintf(stderr, "strata: warning: %s\n", warning.c_str());
+  const auto model = strata::decoder<float>::load(given.model, loading);
+  print_warnings(model.config());
 
   strata::trace_description about{given.model, model.parameters(), model.shape(), {}};
-  const std::string tokenizer_file = given.model + "/tokenizer.json";
-  std::optional<strata::tokenizer> tokenizer;
-  if (!given.tokens || std::filesystem::exists(tokenizer_file))
-    tokenizer = strata::tokenizer::from_file(tokenizer_file);
-  if (!given.tokens) tokens = tokenizer->encode(given.file ? text_of(*given.file) : *given.text);
+  const std::optional<strata::tokenizer> tokenizer = tokenizer_of(given);
+  if (!given.tokens)
+    tokens = tokenizer->encode(given.file ? text_of(*given.file) : *given.text, special_tokens_of(given));
   if (tokenizer)
     about.piece = [&](strata::token_id token) -> std::optional<std::string> {
       if (static_cast<std::size_t>(token) >= tokenizer->vocabulary()) return std::nullopt;
@@ -159,29 +211,29 @@ void info(const arguments& given) {
   std::size_t tokens = 0;
   if (given.prompt_length) tokens = number_of<std::size_t>("--tokens", *given.prompt_length);
   if (given.prompt_length && tokens == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
-  const strata::model_files files = strata::open_model_files(given.model);
-  if (files.config.empty())
-    strata::raise<strata::data_error>(files.weights.string(), ": settings in a GGUF file, expected a config.json");
-  const strata::llama_config config = strata::load_llama_config(files.config);
-  const strata::weight_files weights = strata::load_weight_files(files);  // only its table of tensors is read
-  std::size_t parameters = 0;
-  for (const std::string& name : weights.names()) parameters += weights.tensor(name).elements();
-  const strata::model_shape shape{config.layers, config.heads, config.width, config.vocabulary, config.context};
+  strata::model_description described = strata::describe_model(given.model);
+  const std::string stored = cli::stored_text(*described.weights);
+  const strata::decoder<float> model(std::move(described), {.max_memory = 0});  // looks at all tensors, expands none
+  const strata::decoder_config& config = model.config();
+  print_warnings(config);
   if (!given.prompt_length) tokens = config.context;
   if (tokens > config.context)
     strata::raise<strata::option_error>("--tokens: ", tokens, ", the model's context is ", config.context);
   const auto line = [](const char* word, const std::string& value) { std::printf("%-13s%s\n", word, value.c_str()); };
   line("model", given.model);
-  line("architecture", "llama, sequential blocks");
+  line("architecture",
+       strata::concat(config.architecture, ", ",
+                      config.block == strata::block_kind::parallel ? "parallel" : "sequential", " blocks"));
   line("layers", std::to_string(config.layers));
   line("heads",
        strata::concat(config.heads, " (", config.kv_heads, " for keys and values) of width ", config.head_width));
   line("width", strata::concat(config.width, " (MLP ", config.mlp_width, ")"));
   line("vocabulary", cli::grouped(config.vocabulary));
   line("context", strata::concat(config.context, config.context == 1 ? " token" : " tokens"));
-  line("parameters", cli::grouped(parameters));
-  line("edges", strata::concat(cli::grouped(strata::graph(shape, tokens).edge_count()), " for a prompt of ", tokens,
-                               tokens == 1 ? " token" : " tokens",
+  line("parameters", cli::grouped(model.parameters()));
+  line("weights", strata::concat(stored, "; ", cli::memory_text(model.parameters() * sizeof(float)), " when expanded"));
+  line("edges", strata::concat(cli::grouped(strata::graph(model.shape(), tokens).edge_count()), " for a prompt of ",
+                               tokens, tokens == 1 ? " token" : " tokens",
                                given.prompt_length ? "" : " (the whole context; --tokens N for another length)"));
 }
 
@@ -201,12 +253,16 @@ void define(CLI::App& app, arguments& given) {
 
   CLI::App* trace =
       app.add_subcommand("trace", "Find the part of the model's computation that made its next-token prediction");
-  named(add(trace, "--model", given.model, "DIR",
-            "Folder with config.json, model.safetensors, tokenizer.json (default: the bundled model)"));
+  named(add(
+      trace, "--model", given.model, "MODEL",
+      "Folder with config.json, safetensors files and tokenizer.json, or a GGUF file (default: the bundled model)"));
   auto* prompt = trace->add_option_group("Prompt", "one of:");
   add(prompt, "--text", given.text, "TEXT", "The prompt itself");
   named(add(prompt, "--file", given.file, "FILE", "A file with the prompt; - is standard input"));
   add(prompt, "--tokens", given.tokens, "IDS", "Token ids: 1,2,3");
+  auto* with =
+      trace->add_flag("--bos", given.bos, "Put the begin-of-text token before the text, whatever the tokenizer says");
+  trace->add_flag("--no-bos", given.no_bos, "Do not put it there")->excludes(with);
   add(trace, "--target", given.target, "ID", "Also measure this token: probability, cross-entropy, rank");
   add(trace, "--sizes", given.sizes, "LIST",
       "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27)");
@@ -220,19 +276,21 @@ void define(CLI::App& app, arguments& given) {
             return "expected after_softmax, before_softmax or ignored, found " + strata::detail::in_quotes(name);
           },
           ""));
+  add(trace, "--max-memory", given.max_memory, "SIZE",
+      "Memory for expanded weights, such as 500M or 8G; above it they are expanded layer by layer (default: 60 % of "
+      "the "
+      "machine's)");
   named(add(trace, "--json", given.json, "FILE", "Also write everything to this file (docs/json.md)"));
 
   CLI::App* info = app.add_subcommand("info", "Shape, parameters and number of edges of a model");
-  named(add(info, "--model", given.model, "DIR", "Folder of the model (default: the bundled model)"));
+  named(add(info, "--model", given.model, "MODEL", "Folder or GGUF file (default: the bundled model)"));
   add(info, "--tokens", given.prompt_length, "N",
       "Length of the prompt whose edges are counted (default: the context)");
 }
 
-// One sentence on one line, whatever a name or a file has put into it.
 int fail(int code, std::string what) {
-  std::replace_if(
-      what.begin(), what.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
-  std::fprintf(stderr, "%sstrata: %s\n", cli::detail::progress_shown != 0 ? "\r\033[K" : "", what.c_str());
+  std::fprintf(stderr, "%sstrata: %s\n", cli::detail::progress_shown != 0 ? "\r\033[K" : "",
+               one_line(std::move(what)).c_str());
   return code;
 }
 

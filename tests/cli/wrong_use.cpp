@@ -73,6 +73,12 @@ TEST_CASE("a prompt that is longer than the context") {
   std::string tokens = "1";
   for (int i = 1; i < 257; ++i) tokens += ",1";
   check_refused(trace_with({"--tokens", tokens}, false), 2, "257 tokens, the model's context is 256");
+  check_refused(run({"trace", "--tokens", "1,2", "--max-memory", "much"}), 2, "--max-memory");
+  check_refused(run({"trace", "--tokens", "1,2", "--max-memory", "G"}), 2, "--max-memory");
+  check_refused(run({"trace", "--tokens", "1,2", "--max-memory=-1G"}), 2,
+                "expected a number of bytes such as 500M or 8G");
+  check_refused(run({"trace", "--tokens", "1,2", "--bos"}), 2, "--tokens are taken as they are");
+  check_refused(run({"trace", "--text", "a", "--bos", "--no-bos"}), 2, "--no-bos");
   check_refused(run({"info", "--tokens", "257"}), 2, "256");
   check_refused(run({"info", "--tokens", "0"}), 2, "--tokens");
   check_refused(run({"info", "--tokens", "many"}), 2, "--tokens");
