@@ -49,11 +49,10 @@ strata::decoder<float> random_model() {
   }
   const temporary_folder folder;
   safetensors_writer::write_file(folder.path() / "model.safetensors", tensors);
-  const strata::llama_config config =
-      strata::parse_llama_config(R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],
+  folder.add("config.json", R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],
     "num_hidden_layers": 12, "num_attention_heads": 9, "num_key_value_heads": 3, "hidden_size": 576, "intermediate_size": 1536,
     "vocab_size": 2048, "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "tie_word_embeddings": true})");
-  return {config, strata::safetensors_file(folder.path() / "model.safetensors")};
+  return strata::decoder<float>::load(folder.path());
 }
 
 void measure(const char* name, const strata::decoder<float>& model, std::size_t count, std::size_t repeats) {
