@@ -27,5 +27,8 @@ if setarch -R true 2>/dev/null; then
   fixed_addresses='setarch -R'
 fi
 
+[ -e models/SmolLM2-135M-Instruct.Q4_1.gguf ] ||
+  echo 'SmolLM2 is not tested: sh examples/get_smollm2.sh fetches it' >&2
+
 leg release g++ 'gcc release native' "$@"
 leg asan clang++ 'clang debug address undefined' "$@"

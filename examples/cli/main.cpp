@@ -76,18 +76,23 @@ std::vector<Number> numbers_of(const char* option, std::string_view text) {
   return values;
 }
 
-// "8G" → 8 · 2³⁰ bytes; K, M, G and T count by 1,024.
+// "8G", "8GB", "8GiB" → 8 · 2³⁰ bytes; K, M, G and T count by 1,024.
 strata::load_options load_options_of(const arguments& given) {
   strata::load_options options;
   if (!given.max_memory) return options;
-  std::string_view text = *given.max_memory;
+  const std::string& text = *given.max_memory;
+  double bytes = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  std::string unit(static_cast<const char*>(end), text.data() + text.size());
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   constexpr std::string_view units = "KMGT";
-  const std::size_t unit = text.empty() ? units.npos : units.find(text.back());
-  if (unit != units.npos) text.remove_suffix(1);
-  const double bytes = number_of<double>("--max-memory", text) *
-                       std::pow(1024.0, unit == units.npos ? 0.0 : static_cast<double>(unit) + 1);
-  if (!(bytes >= 0 && bytes < 1e18))
-    strata::raise<strata::option_error>("--max-memory: ", strata::detail::in_quotes(*given.max_memory),
+  const std::size_t power = unit.empty() ? 0 : units.find(unit[0]) + 1;  // npos + 1 is 0
+  const bool known = unit.empty() || unit == "B" ||
+                     (power > 0 && (unit.size() == 1 || unit.substr(1) == "B" || unit.substr(1) == "IB"));
+  bytes *= std::pow(1024.0, static_cast<double>(power));
+  if (error != std::errc() || !known || !(bytes >= 0 && bytes < 1e18))
+    strata::raise<strata::option_error>("--max-memory: ", strata::detail::in_quotes(text),
                                         ", expected a number of bytes such as 500M or 8G");
   options.max_memory = static_cast<std::size_t>(bytes);
   return options;
@@ -183,13 +188,16 @@ void trace(const arguments& given) {
     output = std::make_unique<strata::output_file>(*given.json);
     cli::remove_on_interrupt(output->part());
   }
-  const auto model = strata::decoder<float>::load(given.model, loading);
-  print_warnings(model.config());
-
-  strata::trace_description about{given.model, model.parameters(), model.shape(), {}};
+  // All that is quickly refused goes before the weights are expanded.
+  strata::model_description described = strata::describe_model(given.model);
+  print_warnings(described.config);
   const std::optional<strata::tokenizer> tokenizer = tokenizer_of(given);
   if (!given.tokens)
     tokens = tokenizer->encode(given.file ? text_of(*given.file) : *given.text, special_tokens_of(given));
+  strata::check_prompt(described.config.shape(), tokens);
+  const strata::decoder<float> model(std::move(described), loading);
+
+  strata::trace_description about{given.model, model.parameters(), model.shape(), {}};
   if (tokenizer)
     about.piece = [&](strata::token_id token) -> std::optional<std::string> {
       if (static_cast<std::size_t>(token) >= tokenizer->vocabulary()) return std::nullopt;

@@ -204,6 +204,40 @@ TEST_CASE("GPT-2 and GPT-NeoX: their own spellings") {
           "c: \"rotary_pct\", expected the same as \"partial_rotary_factor\", 0.25, found 0.5");
 }
 
+TEST_CASE("what the file says twice must be the same, and a missing key has the family's default") {
+  refused(
+      "llama",
+      {{"rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}}, {"partial_rotary_factor", 1.0}},
+      "c: \"rope_parameters.partial_rotary_factor\", expected the share of 16 of 16 components, found 0.5");
+  refused("llama", {{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}, {"partial_rotary_factor", 0.5}}}},
+          "c: \"rope_scaling.partial_rotary_factor\", expected the share of 16 of 16 components, found 0.5");
+  const json two{
+      {"rope_theta", "remove me"},
+      {"rope_scaling", "remove me"},
+      {"rope_parameters",
+       {{"full_attention", {{"rope_type", "default"}}}, {"sliding_attention", {{"rope_theta", 100}, {"odd", 1}}}}}};
+  const decoder_config newer = changed("gemma3_text", two);
+  CHECK(newer.rope->theta == 1e6);
+  CHECK(newer.warnings.size() == 2);  // the older rope_local_base_freq, and what the sliding layers say beside
+  CHECK(changed("gemma3_text", {{"rope_theta", "remove me"}}).rope->theta == 1e6);
+  CHECK(changed("gemma3_text", {}).tied(true));
+  CHECK(changed("gpt2", {}).tied(true));
+  CHECK_FALSE(changed("gpt2", {{"tie_word_embeddings", false}}).tied(true));
+
+  const json neox{{"rotary_pct", 0.25}, {"partial_rotary_factor", "remove me"}, {"rope_theta", "remove me"}};
+  const auto with = [&](json more) {
+    json all = neox;
+    all.update(more);
+    return all;
+  };
+  refused("gpt_neox", with({{"rope_parameters", {{"rope_theta", 10000}, {"partial_rotary_factor", 0.5}}}}),
+          "c: \"rotary_pct\", expected the same as \"partial_rotary_factor\", 0.5, found 0.25");
+  refused("gpt_neox", with({{"rotary_emb_base", 25000}, {"rope_parameters", {{"rope_theta", 10000}}}}),
+          "c: \"rotary_emb_base\", expected the same as \"rope_theta\", 10000, found 25000");
+  CHECK(changed("gpt_neox", with({{"rotary_pct", "remove me"}, {"rope_parameters", {{"rope_theta", 10000}}}}))
+            .rotary_width == 4);
+}
+
 TEST_CASE("a stretched context reaches as far as the positions are stretched") {
   CHECK(changed("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.5}}}}).context == 160);
   CHECK(

@@ -73,6 +73,45 @@ TEST_CASE("what is missing, malformed or not supported is called as the file cal
   refused(without("general.architecture"), "g: \"general.architecture\", expected a text, found none");
 }
 
+TEST_CASE("metadata that changes the computation is refused, however it is spelled") {
+  refused(with(one("llama.attention.causal", false)),
+          "g: \"llama.attention.causal\" is not supported, expected true or no such key, found false");
+  for (const char* key : {"llama.attention.clamp_kqv", "llama.attention.scale", "llama.attention.max_alibi_bias",
+                          "llama.rope.scaling.yarn_ext_factor", "llama.rope.scaling.yarn_log_multiplier"})
+    refused(with(one<float>(key, 8)),
+            strata::concat("g: \"", key, "\" is not supported, expected no such key, found 8.0").c_str());
+  for (const char* key : {"llama.embedding_scale", "llama.residual_scale", "llama.logit_scale"}) {
+    refused(with(one<float>(key, 8)),
+            strata::concat("g: \"", key, "\" is not supported, expected 1 or no such key, found 8.0").c_str());
+    CHECK(read(with(one<float>(key, 0))).warnings.empty());
+  }
+  refused(with(one<std::uint32_t>("llama.expert_used_count", 2)),
+          "g: \"llama.expert_used_count\" is not supported, expected no such key, found 2");
+  refused(with(gguf_writer::array<float>("llama.final_logit_softcapping", std::vector<float>(5000, 1.0F))),
+          "g: \"llama.final_logit_softcapping\", expected a number, a flag, a text or a short list, found an array of "
+          "5000 numbers");
+  refused(with(one<float>("llama.rope.dimension_count", 16)),
+          "g: \"llama.rope.dimension_count\", expected a whole number from 1 on, found 16");
+  CHECK(read(with(text("llama.tensor_data_layout", "Meta AI original pth"))).warnings.empty());
+  CHECK(read(with(gguf_writer::array<float>("llama.surprise", std::vector<float>(5000, 1.0F)))).warnings.size() == 1);
+}
+
+TEST_CASE("factors of single angles do not go with another scaling; a factor alone is linear") {
+  gguf_writer::file file = with(text("llama.rope.scaling.type", "linear"));
+  file.settings.push_back(one<float>("llama.rope.scaling.factor", 4));
+  refused(
+      file,
+      "g: \"llama.rope.scaling.type\", expected none or longrope beside a tensor of rope factors, found \"linear\"");
+  for (const char* key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
+    file = with(one<float>(key, 4));
+    file.tensors.pop_back();
+    CHECK(read(file).rope->scaling.kind == strata::rope_kind::linear);
+    CHECK(read(file).rope->scaling.factor == 4);
+    file.settings.back() = one<float>(key, 0);
+    CHECK(read(file).rope->scaling.kind == strata::rope_kind::none);
+  }
+}
+
 TEST_CASE("a setting of the model that nobody knows is a warning; those of other parts of the file are not") {
   CHECK(read(with(one<float>("llama.surprise", 1))).warnings ==
         std::vector<std::string>{

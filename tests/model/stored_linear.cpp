@@ -71,6 +71,17 @@ TEST_CASE("tensors one below the other, with biases") {
   CHECK(bias == rows);
 }
 
+TEST_CASE("a bias that is there and that the settings do not know would change the result: it is refused") {
+  const files f({numbered("a.weight", 2, 3), numbered("a.bias", 2, 1)});
+  const strata::weight_files weights = f.weights();
+  const stored_linear::part parts[] = {{"a", 2}};
+  CHECK_THROWS_WITH_AS(stored_linear(weights, parts, 3, false),
+                       ((f.folder.path() / "w.safetensors").string() +
+                        ": tensor \"a.bias\" is there, but by the settings the matrix has no bias")
+                           .c_str(),
+                       strata::data_error);
+}
+
 TEST_CASE("a transposed tensor, larger than a block of the transposition") {
   const files f({numbered("c.weight", 5, 70)});
   const strata::weight_files weights = f.weights();

@@ -39,7 +39,7 @@ struct architecture {
   void (*complete)(const weight_files&, nlohmann::json& config) = nullptr;
 };
 
-/// Whether a GGUF file has a bias in its first layer.
+/// Whether a GGUF file has a tensor in its first layer.
 [[nodiscard]] inline bool gguf_has(const weight_files& files, std::string_view tensor) {
   return files.contains("blk.0." + std::string(tensor));
 }

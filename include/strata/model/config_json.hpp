@@ -22,7 +22,7 @@ namespace detail {
   decoder_config out;
   out.architecture = family.model_type;
   family.read(config, out);
-  out.tie_word_embeddings = config.optional_flag("tie_word_embeddings");
+  if (const auto tied = config.optional_flag("tie_word_embeddings")) out.tie_word_embeddings = tied;
   ignore_harmless_settings(config);
   config.warn_of_unknown_keys(out.warnings);
   return out;

@@ -141,7 +141,7 @@ class config_reader {
   void warn_of_unknown_keys(std::vector<std::string>& warnings) const {
     for (const auto& [key, value] : object_->items())
       if (!value.is_null() && known_.find(key) == known_.end())
-        warnings.push_back(concat(file_, ": unknown key ", in_quotes(full(key)), " with value ", shown(value),
+        warnings.push_back(concat(file_, ": unknown key ", in_quotes(spelled(key)), " with value ", shown(value),
                                   " is ignored; the model may compute something else with it"));
   }
 
@@ -150,18 +150,21 @@ class config_reader {
   }
 
   /// How messages call a key: config.json: "hidden_size"
-  [[nodiscard]] std::string place(std::string_view key) const {
-    std::string name = full(key);
-    if (aliases_ != nullptr)
-      if (const auto alias = aliases_->find(name); alias != aliases_->end()) name = alias->second;
-    return concat(file_, ": ", in_quotes(name));
-  }
+  [[nodiscard]] std::string place(std::string_view key) const { return concat(file_, ": ", in_quotes(spelled(key))); }
 
   /// How messages call the file.
   [[nodiscard]] const std::string& file() const { return file_; }
 
  private:
   [[nodiscard]] std::string full(std::string_view key) const { return concat(name_, name_.empty() ? "" : ".", key); }
+
+  // As the file itself calls the key.
+  [[nodiscard]] std::string spelled(std::string_view key) const {
+    std::string name = full(key);
+    if (aliases_ == nullptr) return name;
+    const auto alias = aliases_->find(name);
+    return alias == aliases_->end() ? name : alias->second;
+  }
 
   template <class T>
   [[nodiscard]] T present(const char* key, const std::optional<T>& value) const {

@@ -41,6 +41,15 @@ inline constexpr gguf_key common_gguf_keys[] = {
     {"attn_logit_softcapping", "attn_logit_softcapping"},
     {"final_logit_softcapping", "final_logit_softcapping"},
     {"expert_count", "num_experts"},
+    {"expert_used_count", "num_experts_per_tok"},
+    {"attention.causal", "attention_causal"},
+    {"attention.clamp_kqv", "clip_qkv"},
+    {"attention.max_alibi_bias", "max_alibi_bias"},
+    {"attention.scale", "attention_multiplier"},
+    {"embedding_scale", "embedding_multiplier"},
+    {"residual_scale", "residual_multiplier"},
+    {"logit_scale", "logit_scale"},
+    {"tensor_data_layout", ""},
     {"vocab_size", "vocab_size"},
     {"rope.freq_base", "rope_theta"},
     {"rope.scaling.type", "rope_scaling.rope_type"},
@@ -49,8 +58,23 @@ inline constexpr gguf_key common_gguf_keys[] = {
     {"rope.scaling.attn_factor", "rope_scaling.attention_factor"},
     {"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast"},
     {"rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow"},
+    {"rope.scaling.yarn_ext_factor", "yarn_ext_factor"},
+    {"rope.scaling.yarn_attn_factor", "yarn_attn_factor"},
+    {"rope.scaling.yarn_log_multiplier", "yarn_log_multiplier"},
     {"rope.scaling.finetuned", ""},
+    {"rope.scale_linear", "rope_scaling.factor"},  // its first name
+    {"rope.dimension_sections", "rope_dimension_sections"},
 };
+
+/// Whether 0 says the same as a key that is not there.
+[[nodiscard]] constexpr bool zero_means_none(std::string_view config_key) {
+  for (const std::string_view key :
+       {"num_experts", "num_experts_per_tok", "sliding_window", "clip_qkv", "max_alibi_bias", "attention_multiplier",
+        "embedding_multiplier", "residual_multiplier", "logit_scale", "yarn_log_multiplier", "attn_logit_softcapping",
+        "final_logit_softcapping", "rope_scaling.factor"})
+    if (key == config_key) return true;
+  return false;
+}
 
 /// One value for all layers, or a list with one for each.
 [[nodiscard]] inline std::optional<nlohmann::json> as_json(const gguf_value& value) {
@@ -84,6 +108,7 @@ class gguf_settings {
     for (const std::span<const gguf_key> table : tables())
       for (const gguf_key& entry : table) names_.emplace(entry.config, prefix_ + std::string(entry.gguf));
     names_.emplace("partial_rotary_factor", prefix_ + "rope.dimension_count");
+    names_.emplace("layer_types", prefix_ + "attention.sliding_window_pattern");
     for (const auto& [key, value] : files.gguf()->metadata())
       if (key.starts_with(prefix_)) add(key, value);
     check_lengths();
@@ -119,17 +144,19 @@ class gguf_settings {
   void add(const std::string& key, const gguf_value& value) {
     const std::string_view bare = std::string_view(key).substr(prefix_.size());
     if (bare == "attention.value_length" || bare == "rope.dimension_count") return;  // read below
-    const std::optional<nlohmann::json> json = as_json(value);
     const std::optional<std::string_view> name = name_of(bare);
+    const std::optional<nlohmann::json> json =
+        value.is_array() && value.size() > most_layers ? std::nullopt : as_json(value);
+    if (name && !json)
+      raise<data_error>(files_->file(), ": ", in_quotes(key),
+                        ", expected a number, a flag, a text or a short list, found ", value.shown());
     if (!name || !json) {
       warnings_.push_back(concat(files_->file(), ": unknown key ", in_quotes(key), " with value ",
-                                 json ? shown(*json) : "of another type",
+                                 json ? shown(*json) : value.shown(),
                                  " is ignored; the model may compute something else with it"));
       return;
     }
-    const bool none =
-        *json == 0 && (*name == "num_experts" || *name == "sliding_window");  // 0 is as if it were not there
-    if (name->empty() || none) return;
+    if (name->empty() || (*json == 0 && zero_means_none(*name))) return;
     if (name->starts_with("rope_scaling.")) {
       config_["rope_scaling"][std::string(name->substr(13))] = *json;
     } else {
@@ -172,13 +199,18 @@ class gguf_settings {
   void add_rope() {
     const auto turning = integer("rope.dimension_count");
     const auto all = head_width();
+    if (find("rope.dimension_count") != nullptr && !(turning && *turning > 0))
+      raise<data_error>(files_->file(), ": \"", prefix_,
+                        "rope.dimension_count\", expected a whole number from 1 on, found ",
+                        find("rope.dimension_count")->shown());
     if (turning && all && *all > 0 && *turning >= 0) {
       config_["partial_rotary_factor"] = static_cast<double>(*turning) / static_cast<double>(*all);
     }
     check_yarn();
     if (config_.contains("rope_scaling")) {
       nlohmann::json& type = config_["rope_scaling"]["rope_type"];
-      if (type.is_null() || type == "none") type = "default";
+      if (type.is_null()) type = config_["rope_scaling"].contains("factor") ? "linear" : "default";
+      if (type == "none") type = "default";
       if (type == "yarn") config_["rope_scaling"].erase("attention_factor");
     }
     add_rope_factors();
@@ -189,6 +221,11 @@ class gguf_settings {
     const bool one = files_->contains("rope_freqs.weight");
     if (!one && !files_->contains("rope_factors_long.weight")) return;
     nlohmann::json& scaling = config_["rope_scaling"];
+    const nlohmann::json& given = scaling["rope_type"];
+    if (!given.is_null() && given != "default" && given != "longrope" && given != "su")
+      raise<data_error>(files_->file(), ": \"", prefix_,
+                        "rope.scaling.type\", expected none or longrope beside a tensor of rope factors, found ",
+                        shown(given));
     scaling["rope_type"] = "longrope";
     scaling["short_factor"] = numbers_of(one ? "rope_freqs.weight" : "rope_factors_short.weight");
     scaling["long_factor"] = numbers_of(one ? "rope_freqs.weight" : "rope_factors_long.weight");

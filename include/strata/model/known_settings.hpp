@@ -45,6 +45,12 @@ inline void refuse_unsupported_settings(config_reader& config) {
       {"is_encoder_decoder", false},
       {"use_bidirectional_attention", false},
       {"use_mrope", false},
+      {"attention_causal", true},
+      {"max_alibi_bias", nullptr},
+      {"yarn_ext_factor", nullptr},
+      {"yarn_attn_factor", 1},
+      {"yarn_log_multiplier", nullptr},
+      {"rope_dimension_sections", nullptr},
       {"rope_interleaved", false},
       {"lm_head_bias", false},
       {"full_attn_mod", 1},
@@ -56,14 +62,16 @@ inline void refuse_unsupported_settings(config_reader& config) {
 inline void ignore_harmless_settings(config_reader& config) {
   // the file and the precision it was saved in
   config.ignore({"_name_or_path", "transformers_version", "torch_dtype", "dtype", "use_bfloat16", "torchscript",
-                 "transformers.js_config", "auto_map", "is_llama_config"});
+                 "transformers.js_config", "auto_map", "is_llama_config", "unsloth_fixed", "unsloth_version"});
   // training
   config.ignore({"initializer_range", "attention_dropout", "hidden_dropout", "embd_pdrop", "resid_pdrop", "attn_pdrop",
                  "attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "finetuning_task",
                  "problem_type"});
   // how a forward pass is run
   config.ignore({"use_cache", "cache_implementation", "_attn_implementation", "_attn_implementation_autoset",
-                 "chunk_size_feed_forward", "is_decoder", "output_attentions", "output_hidden_states", "return_dict"});
+                 "chunk_size_feed_forward", "is_decoder", "attn_implementation", "gradient_checkpointing",
+                 "use_flash_attention_2", "_flash_attn_2_enabled", "max_sequence_length", "output_attentions",
+                 "output_hidden_states", "return_dict"});
   // the tokenizer
   config.ignore({"bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "decoder_start_token_id",
                  "tokenizer_class", "prefix", "id2label", "label2id", "task_specific_params"});
@@ -123,7 +131,7 @@ inline void read_sizes(config_reader& config, decoder_config& out) {
 inline void read_one_rope(config_reader& config, decoder_config& out, std::optional<double> family_share = std::nullopt,
                           std::optional<std::size_t> original_context = std::nullopt) {
   out.rotary_width = read_rotary_width(config, out.head_width, family_share);
-  out.rope = read_rope(config, {out.rotary_width, out.context, original_context}, out.warnings);
+  out.rope = read_rope(config, {out.rotary_width, out.context, original_context, out.head_width}, out.warnings);
   out.context = stretched_context(*out.rope, out.context);
 }
 

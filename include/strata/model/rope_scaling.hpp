@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "strata/core/error.hpp"
@@ -24,6 +25,8 @@ struct rope_frame {
   std::size_t rotary_width = 0;
   std::size_t context = 0;                        // "max_position_embeddings"
   std::optional<std::size_t> original_context{};  // "original_max_position_embeddings" beside it
+  std::size_t head_width = 0;                     // 0: a share of it that is given again is not looked at
+  double theta = 10000;                           // where the file does not say it
 };
 
 [[nodiscard]] inline std::string rope_type(config_reader& object) {
@@ -115,6 +118,15 @@ inline void read_longrope(config_reader& object, const rope_frame& frame, rope_s
   return std::max(context, static_cast<std::size_t>(std::min(longest, 1e12)));
 }
 
+/// Throws:   strata::data_error if the object says again which share of a head turns, and says it differently.
+inline void require_same_share(config_reader& object, const rope_frame& frame) {
+  const std::optional<double> share = object.optional_real("partial_rotary_factor", 0, 1);
+  if (!share || frame.head_width == 0) return;
+  if (static_cast<std::size_t>(*share * static_cast<double>(frame.head_width) + 1e-6) != frame.rotary_width)
+    raise<data_error>(object.place("partial_rotary_factor"), ", expected the share of ", frame.rotary_width, " of ",
+                      frame.head_width, " components, found ", *share);
+}
+
 /// The base and the scaling of the angles. `rope_parameters` of transformers 5 may hold one object for each kind of layer;
 /// `layers` then names it: "full_attention".
 [[nodiscard]] inline rope_settings read_rope(config_reader& config, const rope_frame& frame,
@@ -132,20 +144,20 @@ inline void read_longrope(config_reader& object, const rope_frame& frame, rope_s
       config.optional_object(parameters != nullptr ? "rope_parameters" : "rope_scaling");
   if (object && layers != nullptr && object->find(layers) != nullptr) {
     object->ignore({"full_attention", "sliding_attention"});
-    object->warn_of_unknown_keys(warnings);
+    if (std::string_view(layers) == "full_attention") object->warn_of_unknown_keys(warnings);  // once
     object = object->optional_object(layers);
   }
   if (object) {
     inner_theta = object->optional_real("rope_theta", 1, largest_rope_theta);
     settings.scaling = read_rope_scaling(*object, frame);
     object->require_neutral({{"full_attention", nullptr}, {"sliding_attention", nullptr}});
-    object->ignore({"partial_rotary_factor"});  // read_rotary_width has seen to it
+    require_same_share(*object, frame);
     object->warn_of_unknown_keys(warnings);
   }
   if (outer_theta && inner_theta && *outer_theta != *inner_theta)
     raise<data_error>(config.place("rope_theta"), ", expected the same as within the rope settings, ", *inner_theta,
                       ", found ", *outer_theta);
-  settings.theta = inner_theta.value_or(outer_theta.value_or(settings.theta));
+  settings.theta = inner_theta.value_or(outer_theta.value_or(frame.theta));
   return settings;
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/model/tensor_view.hpp"
 #include "strata/model/weight_files.hpp"
@@ -74,7 +75,10 @@ class stored_linear {
       added.order = p.order;
       added.weight = transposed ? find_tensor(files, p.name + ".weight", {cols, p.rows})
                                 : find_tensor(files, p.name + ".weight", {p.rows, cols});
-      if (bias) added.bias = find_tensor(files, p.name + ".bias", {p.rows});
+      if (bias)
+        added.bias = find_tensor(files, p.name + ".bias", {p.rows});
+      else if (const std::string name = resolved(files, p.name + ".bias"); files.contains(name))
+        raise<data_error>(files.tensor(name).where, " is there, but by the settings the matrix has no bias");
       rows_ += p.rows;
     }
   }

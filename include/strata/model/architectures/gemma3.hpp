@@ -5,8 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
+#include <optional>
 
 #include "strata/model/architecture.hpp"
 #include "strata/model/known_settings.hpp"
@@ -25,14 +24,14 @@ inline void read_gemma3_windows(config_reader& config, decoder_config& out) {
 inline void read_gemma3_ropes(config_reader& config, decoder_config& out) {
   require_whole_heads_turn(config, out.head_width);
   out.rotary_width = out.head_width;
-  const rope_frame frame{out.rotary_width, out.context};
+  const rope_frame frame{out.rotary_width, out.context, std::nullopt, out.head_width,
+                         1e6};  // the family's default base
   out.rope = read_rope(config, frame, out.warnings, "full_attention");
   out.context = stretched_context(*out.rope, out.context);
   rope_settings sliding;  // without scaling, unless the newer spelling says so
   if (auto objects = config.optional_object("rope_parameters");
       objects && objects->find("sliding_attention") != nullptr) {
-    std::vector<std::string> seen;  // the warnings of the full layers
-    sliding = read_rope(config, frame, seen, "sliding_attention");
+    sliding = read_rope(config, frame, out.warnings, "sliding_attention");
   } else {
     sliding.theta = config.real("rope_local_base_freq", 1, largest_rope_theta);
   }
@@ -40,6 +39,7 @@ inline void read_gemma3_ropes(config_reader& config, decoder_config& out) {
 }
 
 inline void read_gemma3(config_reader& config, decoder_config& out) {
+  out.tie_word_embeddings = true;               // where the file does not say
   static_cast<void>(config.count("head_dim"));  // the family's default is not width / heads
   read_sizes(config, out);
   out.norm_eps = config.real("rms_norm_eps", 1e-30, 1);
@@ -65,6 +65,7 @@ inline void complete_gemma3(const weight_files&, nlohmann::json& config) {
     config["query_pre_attn_scalar"] = number("num_hidden_layers") == layers_of_27b
                                           ? number("hidden_size") / number("num_attention_heads")
                                           : number("head_dim");
+  if (!config.contains("rope_theta")) config["rope_theta"] = 10000;
   if (!config.contains("rope_local_base_freq")) config["rope_local_base_freq"] = 10000;
   nlohmann::json& pattern = config["sliding_window_pattern"];
   if (pattern.is_null()) pattern = std::size_t{6};

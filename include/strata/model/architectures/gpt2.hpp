@@ -24,6 +24,7 @@ inline void read_gpt2(config_reader& config, decoder_config& out) {
   out.norm_eps = config.real("layer_norm_epsilon", 1e-30, 1);
   out.activates = read_activation(config, "activation_function", "gelu_new");
   out.gated = false;
+  out.tie_word_embeddings = true;  // where the file does not say
   out.qkv_bias = out.output_bias = out.mlp_bias = true;
   config.require_neutral({{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}});
   config.ignore({"n_ctx", "reorder_and_upcast_attn", "summary_activation", "summary_first_dropout",

@@ -10,11 +10,13 @@
 
 namespace strata::detail {
 
-/// A setting that has been renamed; the two must agree where both are there.
+/// A setting that has been renamed, and later moved into "rope_parameters"; wherever it is there, it must say the same.
 [[nodiscard]] inline std::optional<double> renamed_real(config_reader& config, const char* older, const char* newer,
                                                         double lowest, double highest) {
   const std::optional<double> old_value = config.optional_real(older, lowest, highest);
-  const std::optional<double> new_value = config.optional_real(newer, lowest, highest);
+  std::optional<double> new_value = config.optional_real(newer, lowest, highest);
+  if (auto object = config.optional_object("rope_parameters"); object && !new_value)
+    new_value = object->optional_real(newer, lowest, highest);
   if (old_value && new_value && *old_value != *new_value)
     raise<data_error>(config.place(older), ", expected the same as ", in_quotes(newer), ", ", *new_value, ", found ",
                       *old_value);
@@ -34,11 +36,10 @@ inline void read_gpt_neox(config_reader& config, decoder_config& out) {
   out.qkv_bias = out.output_bias = config.optional_flag("attention_bias").value_or(true);
   out.mlp_bias = true;
 
-  const bool newer = config.find("rope_parameters") != nullptr;
   const std::optional<double> share = renamed_real(config, "rotary_pct", "partial_rotary_factor", 0, 1);
   const std::optional<double> base = renamed_real(config, "rotary_emb_base", "rope_theta", 1, largest_rope_theta);
-  read_one_rope(config, out, newer && !share ? std::nullopt : std::optional<double>(share.value_or(0.25)));
-  if (base && config.find("rope_theta") == nullptr && !newer) out.rope->theta = *base;
+  read_one_rope(config, out, share.value_or(0.25));
+  if (base) out.rope->theta = *base;
 }
 
 inline void complete_gpt_neox(const weight_files& files, nlohmann::json& config) {
