@@ -15,7 +15,8 @@ missing_packages() {
     CLI/CLI.hpp libcli11-dev'
   if [ "${1-}" = tests ]; then
     headers="$headers
-    doctest/doctest.h doctest-dev"
+    doctest/doctest.h doctest-dev
+    cblas.h|openblas/cblas.h libopenblas-dev"
     if ! command -v clang++ >/dev/null; then
       echo clang libclang-rt-dev
     elif [ ! -e "$(clang++ --rtlib=compiler-rt -print-libgcc-file-name)" ]; then
@@ -81,6 +82,21 @@ quietly() {
     return 1
   }
 }
+
+# fast_options: what g++ can have beside the least: threads, and the matrix products of a CBLAS where one is installed.
+fast_options() {
+  echo -DSTRATA_USE_OPENMP=ON
+  if echo 'int main() {}' | g++ -x c++ - -o /dev/null -lopenblas 2>/dev/null &&
+    [ -z "$(echo '#if !__has_include(<cblas.h>)
+missing
+#endif' | g++ -E -P -x c++ -)" ]; then
+    echo -DSTRATA_USE_BLAS=ON
+  fi
+}
+
+# Threads that wait for each other give their processor to others: with something else running on the machine, waiting in a
+# loop would take many times as long.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY-passive}"
 
 # Where a build folder is new, cmake takes ninja if it is there.
 if command -v ninja >/dev/null; then

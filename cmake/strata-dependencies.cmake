@@ -1,7 +1,7 @@
 # Finds the libraries behind strata's targets. Used by the build of strata and by its installed package.
 
 # strata_dependency(NAME NEEDS text PACKAGE debian-package
-#                   FIND find_package-arguments… TARGETS target… | HEADER header
+#                   FIND find_package-arguments… TARGETS target… [HEADER header] | HEADER header
 #                   [URL url SHA256 hash INCLUDE_DIR folder])
 # Defines strata::dependency_NAME: the library of the system, else, if STRATA_FETCH_DEPENDENCIES asks for it, the headers
 # of a pinned release. What is missing becomes a sentence in the caller's list strata_missing.
@@ -22,6 +22,14 @@ function(strata_dependency name)
     endif()
     if(TARGET ${first_target})
       set(found TRUE)
+    endif()
+    if(found AND arg_HEADER)
+      find_path(STRATA_${name}_INCLUDE_DIR ${arg_HEADER} PATH_SUFFIXES openblas)
+      mark_as_advanced(STRATA_${name}_INCLUDE_DIR)
+      set(include_dir ${STRATA_${name}_INCLUDE_DIR})
+      if(NOT include_dir)
+        set(found FALSE)
+      endif()
     endif()
   elseif(NOT CMAKE_DISABLE_FIND_PACKAGE_${name})
     find_path(STRATA_${name}_INCLUDE_DIR ${arg_HEADER})
@@ -72,6 +80,14 @@ macro(strata_find_dependencies component)
       URL https://github.com/xtensor-stack/xsimd/archive/refs/tags/8.1.0.tar.gz
       SHA256 d52551360d37709675237d2a0418e28f70995b5b7cdad7c674626bcfbbf48328
       INCLUDE_DIR include)
+    if(STRATA_USE_BLAS)
+      strata_dependency(blas NEEDS "a CBLAS (STRATA_USE_BLAS)" PACKAGE libopenblas-dev
+        FIND BLAS MODULE TARGETS BLAS::BLAS HEADER cblas.h)
+    endif()
+    if(STRATA_USE_OPENMP)
+      strata_dependency(openmp NEEDS "OpenMP (STRATA_USE_OPENMP)" PACKAGE "libomp-dev for clang++,"
+        FIND OpenMP MODULE COMPONENTS CXX TARGETS OpenMP::OpenMP_CXX)
+    endif()
   else()
     strata_dependency(json NEEDS "nlohmann-json 3.10 or newer" PACKAGE nlohmann-json3-dev
       FIND nlohmann_json 3.10 CONFIG TARGETS nlohmann_json::nlohmann_json

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds and runs all tests, in two legs: g++ with full optimisation for this machine's processor, and clang++ with the
-# address and undefined-behaviour sanitizers. Arguments go to both cmakes: sh tests/run.sh -DSTRATA_WERROR=ON
+# Builds and runs all tests, in two legs: g++ with full optimisation for this machine's processor, a CBLAS and threads, and
+# clang++ with the address and undefined-behaviour sanitizers, Eigen alone and one thread. Arguments go to both cmakes: sh tests/run.sh -DSTRATA_WERROR=ON
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/setup.sh
@@ -30,5 +30,5 @@ fi
 [ -e models/SmolLM2-135M-Instruct.Q4_1.gguf ] ||
   echo 'SmolLM2 is not tested: sh examples/get_smollm2.sh fetches it' >&2
 
-leg release g++ 'gcc release native' "$@"
+leg release g++ 'gcc release native' -DSTRATA_USE_BLAS=ON -DSTRATA_USE_OPENMP=ON "$@"
 leg asan clang++ 'clang debug address undefined' "$@"

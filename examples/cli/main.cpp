@@ -24,6 +24,7 @@
 #include "about_model.hpp"
 #include "interrupt.hpp"
 #include "on_screen.hpp"
+#include "strata/detail/product.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/model/machine_memory.hpp"
@@ -41,7 +42,7 @@ struct arguments {
   std::optional<std::string> text, file, tokens;  // the prompt, in one of three ways
   std::optional<std::string> sizes, target, json;
   std::string attention_mask = "after_softmax";
-  std::optional<std::string> max_memory;
+  std::optional<std::string> max_memory, max_size, threads;
   bool bos = false, no_bos = false;
   std::optional<std::string> prompt_length;  // info
 };
@@ -76,9 +77,17 @@ std::vector<Number> numbers_of(const char* option, std::string_view text) {
   return values;
 }
 
+std::size_t threads_of(const arguments& given) {
+  if (!given.threads) return strata::detail::default_threads();
+  const auto threads = number_of<std::size_t>("--threads", *given.threads);
+  strata::detail::check_threads(threads);
+  return threads;
+}
+
 // "8G", "8GB", "8GiB" → 8 · 2³⁰ bytes; K, M, G and T count by 1,024.
 strata::load_options load_options_of(const arguments& given) {
   strata::load_options options;
+  options.threads = threads_of(given);
   if (!given.max_memory) return options;
   const std::string& text = *given.max_memory;
   double bytes = -1;
@@ -102,6 +111,8 @@ strata::trace_options options_of(const arguments& given) {
   strata::trace_options options;
   if (given.sizes) options.sizes = numbers_of<double>("--sizes", *given.sizes);
   strata::check_sizes(options.sizes);
+  if (given.max_size) options.max_size = number_of<double>("--max-size", *given.max_size);
+  options.threads = threads_of(given);
   if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
   for (const auto variant : {strata::attention_mask::before_softmax, strata::attention_mask::ignored})
     if (given.attention_mask == strata::name_of(variant)) options.attention = variant;
@@ -160,7 +171,7 @@ bool show_progress(const strata::trace_progress& progress) {
   }
   cli::detail::progress_shown = 1;
   if (progress.stage == "evaluate") {
-    std::fprintf(stderr, "\r\033[Kevaluating size %zu of %zu", progress.done + 1, progress.total);
+    std::fprintf(stderr, "\r\033[Kevaluating %zu %%", 100 * progress.done / progress.total);
   } else {
     std::fprintf(stderr, "\r\033[K%s",
                  progress.stage == "check"    ? "checking the forward pass"
@@ -284,6 +295,9 @@ void define(CLI::App& app, arguments& given) {
             return "expected after_softmax, before_softmax or ignored, found " + strata::detail::in_quotes(name);
           },
           ""));
+  add(trace, "--max-size", given.max_size, "SIZE", "Leave larger sizes out; the search ends there");
+  add(trace, "--threads", given.threads, "N",
+      "Threads; the result is the same for any number (default: all processors, OMP_NUM_THREADS)");
   add(trace, "--max-memory", given.max_memory, "SIZE",
       "Memory for expanded weights, such as 500M or 8G; above it they are expanded layer by layer (default: 60 % of "
       "the "

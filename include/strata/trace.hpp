@@ -14,13 +14,15 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/detail/parallel.hpp"
+#include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/masker.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
 #include "strata/graph/composition.hpp"
-#include "strata/graph/edge_mask.hpp"
 #include "strata/graph/edge_order.hpp"
+#include "strata/graph/edge_strata.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/faithfulness.hpp"
@@ -42,7 +44,9 @@ struct trace_options {
   std::vector<double> sizes{published_sizes.begin(), published_sizes.end()};  // ascending, in (0, 1]
   attention_mask attention = attention_mask::after_softmax;
   std::optional<token_id> target;  // whose cross-entropy and rank are measured
-  std::size_t batch = 1;           // masks in one call of a pass that takes batches
+  double max_size = 1;             // larger sizes are left out; it bounds the search
+  std::size_t batch = 1;           // masks in one call of a pass that takes batches and has no sweep
+  std::size_t threads = 1;         // of what is not the model's; needs OpenMP. The bits are the same for any number
   bool check = true;               // check_forward_pass on a few tokens before anything is scored
   bool keep_scores = false;
   std::function<bool(const trace_progress&)> progress;  // false: stop
@@ -99,8 +103,8 @@ namespace detail {
 /// Throws:   strata::option_error for a prompt, target or sizes out of range; strata::contract_error for a forward pass
 ///           that breaks the contract or does not add up; strata::numeric_error for NaN or infinity; strata::cancelled
 ///           when progress says so.
-/// Cost:     one recorded run, the search, and one masked run for each different number of edges; with `check`, up to
-///           seven runs of up to seven tokens before.
+/// Cost:     one recorded run, the search, and one sweep over the different numbers of edges, or a masked run for each
+///           where the model has no sweep; with `check`, up to twelve runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
                                                          const trace_options& options = {}, const Rule& rule = Rule{}) {
@@ -108,6 +112,11 @@ template <forward_pass Model, class Rule = l1>
   const model_shape shape = model.shape();
   check_prompt(shape, tokens);
   check_sizes(options.sizes);
+  detail::check_threads(options.threads);
+  std::vector<double> sizes;
+  for (const double size : options.sizes)
+    if (size <= options.max_size) sizes.push_back(size);
+  if (sizes.empty()) raise<option_error>("the largest size wanted is ", options.max_size, ", below all of the sizes");
   if (options.target && (*options.target < 0 || static_cast<std::size_t>(*options.target) >= shape.vocabulary))
     raise<option_error>("the target is ", *options.target, ", outside the vocabulary of ", shape.vocabulary);
   const auto report = [&](std::string_view stage, std::size_t done, std::size_t total) {
@@ -122,48 +131,47 @@ template <forward_pass Model, class Rule = l1>
   }
 
   report("record", 0, 1);
-  recorder<T, Rule> record(edges, rule);
+  recorder<T, Rule> record(edges, rule, 1e-4, options.threads);
   result.logits = run(model, tokens, record);
   if (!record.finished()) raise<contract_error>("the forward pass did not call finish");
   result.self_check = record.largest_error();
 
   report("order", 0, 1);
-  result.order = best_first<T>(edges, record.scores(), edges_at_size(edges, options.sizes.back()));
+  result.order = best_first<T>(edges, record.scores(), edges_at_size(edges, sizes.back()));
   if (options.keep_scores) result.scores = record.take_scores();
 
   const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
   const faithfulness_to<T> measure(std::span<const T>(result.logits), target);
   result.entropy = measure.entropy();
   composition made_of;
-  std::vector<edge_mask> masks;      // of the sizes that are still to be run
-  std::vector<std::size_t> waiting;  // their first points
-  const auto evaluate = [&] {
-    const std::vector<T> logits = run_masked(model, tokens, masks, options.attention);
-    for (std::size_t i = 0; i < masks.size(); ++i)
-      result.curve[waiting[i]].measured =
-          measure(std::span<const T>(logits).subspan(i * shape.vocabulary, shape.vocabulary));
-    masks.clear();
-    waiting.clear();
-  };
-  for (const double size : options.sizes) {
-    report("evaluate", result.curve.size(), options.sizes.size());
+  std::vector<std::size_t> different;  // numbers of edges below E that are to be run
+  for (const double size : sizes) {
     const edge_id n = edges_at_size(edges, size);
     while (made_of.edges < n) made_of.add(edges, edges.at(result.order[static_cast<std::size_t>(made_of.edges)]));
     result.curve.push_back({size, n, {}, made_of});
-    if (result.curve.size() > 1 && result.curve[result.curve.size() - 2].edges == n) continue;  // the same trace again
-    masks.push_back(edge_mask::prefix(edges, result.order, static_cast<std::size_t>(n)));
-    waiting.push_back(result.curve.size() - 1);
-    if (masks.size() >= options.batch) evaluate();
+    if (n < edges.edge_count() && (different.empty() || different.back() != n))
+      different.push_back(static_cast<std::size_t>(n));
   }
-  if (!masks.empty()) evaluate();
-  for (std::size_t i = 1; i < result.curve.size(); ++i)
-    if (result.curve[i].edges == result.curve[i - 1].edges) result.curve[i].measured = result.curve[i - 1].measured;
+  std::vector<T> logits;
+  if (!different.empty())
+    logits = run_masked(model, tokens, edge_strata(edges, result.order, different), options.attention,
+                        {options.batch, options.threads},
+                        [&](std::size_t done, std::size_t total) { report("evaluate", done, total); });
+  logits.insert(logits.end(), result.logits.begin(), result.logits.end());  // all edges: the plain run
+  std::vector<faithfulness> measured(different.size() + 1);
+  detail::parallel_for(options.threads, measured.size(), [&](std::size_t i) {
+    measured[i] = measure(std::span<const T>(logits).subspan(i * shape.vocabulary, shape.vocabulary));
+  });
+  for (trace_point& point : result.curve)
+    point.measured = measured[static_cast<std::size_t>(
+        std::lower_bound(different.begin(), different.end(), static_cast<std::size_t>(point.edges)) -
+        different.begin())];
 
   std::vector<double> variation;
   for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);
-  result.density = density(options.sizes, variation);
-  result.tv_area = tv_area(options.sizes, variation);
-  report("evaluate", result.curve.size(), result.curve.size());
+  result.density = density(sizes, variation);
+  result.tv_area = tv_area(sizes, variation);
+  report("evaluate", 1, 1);
   return result;
 }
 

@@ -136,7 +136,7 @@ TEST_CASE("the decoder goes through the checks of a forward pass") {
     const auto tokens = goldens::run(name).integer("tokens");
     const decoder<float> model = decoder<float>::load(goldens::model_folder(name));
     const auto report = strata::check_forward_pass(model, tokens);
-    CHECK(report.self_check_error < 1e-6);
+    CHECK(report.self_check_error < 3e-6);
     CHECK(report.batch_error < 1e-5);
   }
 }

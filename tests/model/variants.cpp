@@ -59,7 +59,7 @@ TEST_CASE("variants: logits at all positions as in the reference runs, without a
       CAPTURE(p.tokens.size());
       CHECK(largest_difference<double>(exact.logits(p.tokens).values(), p.logits) <= 1e-9);
       CHECK(largest_difference<float>(narrow.logits(p.tokens).values(), p.logits) <= 1e-4);
-      CHECK(strata::check_forward_pass(narrow, std::span<const int>(p.tokens)).self_check_error < 1e-6);
+      CHECK(strata::check_forward_pass(narrow, std::span<const int>(p.tokens)).self_check_error < 3e-6);
     }
   }
   CHECK(models == 16);

@@ -117,7 +117,19 @@ TEST_CASE("a part of the grid is searched only as far as it needs, and gives the
   CHECK(part.scores.size() == 453);
   for (const auto& point : part.curve)
     for (const auto& same : whole.curve)
-      if (same.size == point.size) CHECK(same.measured.kl == point.measured.kl);
+      if (same.size == point.size) CHECK(same.measured.kl == doctest::Approx(point.measured.kl).epsilon(1e-9));
+}
+
+TEST_CASE("sizes above max_size are left out") {
+  auto model = strata::decoder<double>::load(goldens::model_folder("llama"));
+  const auto tokens = goldens::run("llama").integer("tokens");
+  strata::trace_options options;
+  options.max_size = 0.1;
+  const auto part = strata::trace(model, tokens, options);
+  CHECK(part.order.size() == 45);
+  CHECK(part.curve.back().size == 0.1);
+  options.max_size = 1e-6;
+  CHECK_THROWS_AS(static_cast<void>(strata::trace(model, tokens, options)), strata::option_error);
 }
 
 TEST_CASE("wrong prompts, targets and sizes are refused before anything runs") {

@@ -28,6 +28,19 @@ enum class attention_mask : std::uint8_t {
   ignored,  // nothing: all attention edges stay. A defect of the published code, for comparison with published curves
 };
 
+namespace detail {
+
+/// Divides weights, of which the dropped ones are 0, by their sum; leaves them where that is 0.
+template <class T>
+void renormalise(std::span<T> weights) {
+  double kept = 0;
+  for (const T weight : weights) kept += static_cast<double>(weight);
+  if (!(kept > 0)) return;
+  for (T& weight : weights) weight = static_cast<T>(static_cast<double>(weight) / kept);
+}
+
+}  // namespace detail
+
 template <class T>
 class masker {
  public:
@@ -132,17 +145,12 @@ class masker {
     const edge_id first = g.attention_edge(n, 0, head);
     const std::size_t sources = std::min(weights.size(), n.token + 1);
     bool dropped = false;
-    double kept = 0;
-    for (std::size_t s = 0; s < sources; ++s) {
-      if (mask.contains(first + s * g.heads())) {
-        kept += static_cast<double>(weights[s]);
-      } else {
+    for (std::size_t s = 0; s < sources; ++s)
+      if (!mask.contains(first + s * g.heads())) {
         dropped = true;
         weights[s] = 0;
       }
-    }
-    if (variant_ != attention_mask::before_softmax || !dropped || !(kept > 0)) return;
-    for (std::size_t s = 0; s < sources; ++s) weights[s] = static_cast<T>(static_cast<double>(weights[s]) / kept);
+    if (variant_ == attention_mask::before_softmax && dropped) detail::renormalise(weights.first(sources));
   }
 
   std::span<const edge_mask> masks_;

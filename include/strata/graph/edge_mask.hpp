@@ -61,13 +61,32 @@ class edge_mask {
   }
   /// Number of edges of the set that enter a node.
   [[nodiscard]] edge_id count(node n) const {
-    const edge_id edges = graph_.edge_count(n);
-    return edges == 0 ? 0 : count(graph_.first_edge(n), edges);
+    edge_id sum = 0;
+    for_each_word(
+        n, [&](std::size_t w, std::uint64_t bits) { sum += static_cast<edge_id>(std::popcount(words_[w] & bits)); });
+    return sum;
   }
   /// Whether any edge of the set enters the node.
   [[nodiscard]] bool any(node n) const { return count(n) > 0; }
   /// Whether all edges that enter the node are in the set; true for nodes without edges.
   [[nodiscard]] bool all(node n) const { return count(n) == graph_.edge_count(n); }
+
+  /// Whether this mask and another of the same graph keep the same of the edges that enter a node.
+  [[nodiscard]] bool same(node n, const edge_mask& other) const {
+    bool equal = true;
+    for_each_word(
+        n, [&](std::size_t w, std::uint64_t bits) { equal = equal && ((words_[w] ^ other.words_[w]) & bits) == 0; });
+    return equal;
+  }
+  /// Calls f(index) for each edge of the set that enters the node: its number among those, rising.
+  template <class F>
+  void for_each(node n, F f) const {
+    const edge_id first = graph_.edge_count(n) == 0 ? 0 : graph_.first_edge(n);
+    for_each_word(n, [&](std::size_t w, std::uint64_t bits) {
+      for (std::uint64_t left = words_[w] & bits; left != 0; left &= left - 1)
+        f(static_cast<std::size_t>(w * 64 + static_cast<std::size_t>(std::countr_zero(left)) - first));
+    });
+  }
 
   /// Union.
   edge_mask& operator|=(const edge_mask& other) {
@@ -97,15 +116,16 @@ class edge_mask {
  private:
   [[nodiscard]] static std::size_t word(edge_id e) { return static_cast<std::size_t>(e / 64); }
 
-  [[nodiscard]] edge_id count(edge_id first, edge_id edges) const {
+  // f(word, bits): the words that the node's edges lie in, and the bits of them that are theirs.
+  template <class F>
+  void for_each_word(node n, F f) const {
+    const edge_id edges = graph_.edge_count(n);
+    if (edges == 0) return;
+    const edge_id first = graph_.first_edge(n);
     const edge_id last = first + edges - 1;
-    const std::uint64_t head = ~std::uint64_t{0} << (first % 64);
-    const std::uint64_t tail = ~std::uint64_t{0} >> (63 - last % 64);
-    if (word(first) == word(last)) return static_cast<edge_id>(std::popcount(words_[word(first)] & head & tail));
-    auto sum = std::popcount(words_[word(first)] & head) + std::popcount(words_[word(last)] & tail);
-    auto total = static_cast<edge_id>(sum);
-    for (std::size_t i = word(first) + 1; i < word(last); ++i) total += static_cast<edge_id>(std::popcount(words_[i]));
-    return total;
+    for (std::size_t w = word(first); w <= word(last); ++w)
+      f(w, (w == word(first) ? ~std::uint64_t{0} << (first % 64) : ~std::uint64_t{0}) &
+               (w == word(last) ? ~std::uint64_t{0} >> (63 - last % 64) : ~std::uint64_t{0}));
   }
 
   template <class Operation>

@@ -9,8 +9,10 @@
 /// Source: Kervadec et al., Tracing Computation Density in LLMs, arXiv 2605.27033.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
+#include <type_traits>
 
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
@@ -145,14 +147,24 @@ class graph {
   [[nodiscard]] constexpr edge_id layer_edges() const {
     return attention_nodes_edges(tokens_) + (parallel() ? 0 : 2 * tokens_);
   }
-  // The largest token with attention_nodes_edges(token) ≤ offset, by bisection: exact, where a square root would round.
+  // The largest token with attention_nodes_edges(token) ≤ offset: the root of that quadratic function, put right where
+  // it was rounded.
   [[nodiscard]] constexpr std::size_t token_of(edge_id offset) const {
     std::size_t low = 0;
-    std::size_t high = tokens_;
-    while (high - low > 1) {
-      const std::size_t middle = low + (high - low) / 2;
-      (attention_nodes_edges(middle) <= offset ? low : high) = middle;
+    if (std::is_constant_evaluated()) {
+      std::size_t high = tokens_;
+      while (high - low > 1) {
+        const std::size_t middle = low + (high - low) / 2;
+        (attention_nodes_edges(middle) <= offset ? low : high) = middle;
+      }
+      return low;
     }
+    const auto heads = static_cast<double>(heads_);
+    const double linear = heads / 2 + (parallel() ? 2 : 1);
+    const double root = (std::sqrt(linear * linear + 2 * heads * static_cast<double>(offset)) - linear) / heads;
+    low = root < static_cast<double>(tokens_) ? static_cast<std::size_t>(root) : tokens_ - 1;
+    while (attention_nodes_edges(low) > offset) --low;
+    while (low + 1 < tokens_ && attention_nodes_edges(low + 1) <= offset) ++low;
     return low;
   }
   [[nodiscard]] constexpr edge_id checked(node n, edge_id id) const {

@@ -3,11 +3,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,17 +14,24 @@
 #include "strata/core/contract.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
+#include "strata/detail/attention_kernels.hpp"
+#include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
+#include "strata/forward/mask_list.hpp"
+#include "strata/forward/masker.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/forward/prompt.hpp"
+#include "strata/forward/run.hpp"
+#include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/model/decoder_config.hpp"
 #include "strata/model/decoder_parts.hpp"
+#include "strata/model/decoder_sweep.hpp"
 #include "strata/model/decoder_weights.hpp"
 #include "strata/model/machine_memory.hpp"
 #include "strata/model/model_description.hpp"
-#include "strata/model/rope.hpp"
+#include "strata/model/token_positions.hpp"
 
 namespace strata {
 
@@ -34,6 +39,7 @@ struct load_options {
   /// Bytes that expanded weights may take. Where all of them need more, they stay in the mapped files and are expanded
   /// layer by layer in each run, which is slower and gives the same bits.
   std::size_t max_memory = default_weight_memory();
+  std::size_t threads = 1;  // of every run; needs OpenMP. The bits are the same for any number
 };
 
 /// T: float for work, double for reference.
@@ -48,10 +54,14 @@ class decoder {
     return decoder(describe_model(model), options);
   }
 
-  /// Throws: strata::data_error for a tensor that is missing or has another shape than the configuration asks for.
+  /// Throws: strata::data_error for a tensor that is missing or has another shape than the configuration asks for;
+  ///         strata::option_error for a number of threads that cannot be had.
   explicit decoder(model_description model, const load_options& options = {})
       : config_(std::move(model.config)),
-        weights_(config_, std::move(model.weights), model.layout, options.max_memory) {}
+        weights_(config_, std::move(model.weights), model.layout, options.max_memory),
+        threads_(options.threads) {
+    detail::check_threads(threads_);
+  }
 
   [[nodiscard]] const decoder_config& config() const { return config_; }
   [[nodiscard]] model_shape shape() const { return config_.shape(); }
@@ -70,6 +80,21 @@ class decoder {
     return {logits.values().begin(), logits.values().end()};
   }
 
+  /// Runs with many masks at once, each weight read once and equal rows computed once: logits of the last token, (masks,
+  /// vocabulary). Nested masks (edge_strata) share the most.
+  /// Requires: masks of the prompt's graph.
+  /// Throws:   as forward().
+  /// Accuracy: those of runs with one mask each, up to rounding; the same bits for any number of threads.
+  template <mask_list Masks>
+  [[nodiscard]] std::vector<T> sweep(std::span<const token_id> tokens, const Masks& masks,
+                                     attention_mask variant = attention_mask::after_softmax,
+                                     const sweep_progress& progress = {}) const {
+    check_prompt(shape(), tokens);
+    STRATA_ASSERT(masks.edges_of() == graph(shape(), tokens.size()), "decoder::sweep: masks of another graph");
+    if (variant == attention_mask::ignored) return swept(tokens, with_all_attention<Masks>(masks), variant, progress);
+    return swept(tokens, masks, variant, progress);
+  }
+
   /// The plain run's logits at every position: (tokens, vocabulary).
   /// Throws: as forward().
   [[nodiscard]] matrix<T> logits(std::span<const token_id> tokens) const {
@@ -80,20 +105,27 @@ class decoder {
  private:
   // What all layers of a run share.
   struct run_state {
-    std::size_t tokens = 0;
-    std::size_t batch = 1;
-    std::optional<rope_table<T>> rope, sliding_rope;
+    run_state(const decoder_config& config, std::size_t token_count, std::size_t sequences)
+        : tokens(token_count), batch(sequences), positions(config, token_count) {}
+
+    std::size_t tokens;
+    std::size_t batch;
+    detail::token_positions<T> positions;
     layer_weights<T> scratch;
   };
 
-  [[nodiscard]] run_state start(std::size_t tokens, std::size_t batch) const {
-    run_state state;
-    state.tokens = tokens;
-    state.batch = batch;
-    if (config_.rope) state.rope.emplace(*config_.rope, config_.rotary_width, config_.head_width, tokens);
-    if (config_.sliding_rope)
-      state.sliding_rope.emplace(*config_.sliding_rope, config_.rotary_width, config_.head_width, tokens);
-    return state;
+  template <class Masks>
+  [[nodiscard]] std::vector<T> swept(std::span<const token_id> tokens, const Masks& masks, attention_mask variant,
+                                     const sweep_progress& progress) const {
+    const detail::decoder_sweep<T, Masks> runs(config_, weights_, masks, variant, threads_);
+    auto [x, row_of] = runs.run(embedded(tokens, 1), progress);
+    const norm<T> final_norm = detail::norm_of(weights_.final_norm(), config_);
+    for (std::size_t r = 0; r < x.rows(); ++r) final_norm.apply(x.row(r));
+    const matrix<T> rows = unembed(x);
+    std::vector<T> logits;
+    logits.reserve(row_of.size() * rows.cols());
+    for (const std::uint32_t row : row_of) logits.insert(logits.end(), rows.row(row).begin(), rows.row(row).end());
+    return logits;
   }
 
   [[nodiscard]] matrix<T> embedded(std::span<const token_id> tokens, std::size_t batch) const {
@@ -114,7 +146,7 @@ class decoder {
                                           bool every_position) const {
     STRATA_ASSERT(batch > 0, "decoder: a batch has at least one sequence");
     check_prompt(shape(), tokens);
-    run_state state = start(tokens.size(), batch);
+    run_state state(config_, tokens.size(), batch);
     matrix<T> x = embedded(tokens, batch);
 
     std::vector<std::size_t> last_rows;  // in the last layer only they are needed
@@ -125,7 +157,7 @@ class decoder {
       const row_list rows = trim ? row_list(last_rows) : row_list();
       matrix<T> mlp_out = join_attention(l, w, x, rows, state, hooks);
       if (config_.block == block_kind::sequential)
-        mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x).view());
+        mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x, threads_).view(), threads_);
       hooks.join_mlp(l, x.view(), mlp_out.view(), rows);
     }
     hooks.finish(x.view(), detail::norm_of(weights_.final_norm(), config_));
@@ -139,27 +171,27 @@ class decoder {
                                          const run_state& state, Hooks& hooks) const {
     const std::size_t queries = config_.heads * config_.head_width;
     const std::size_t keys = config_.kv_heads * config_.head_width;
-    const matrix<T> h = detail::normed<T>(w.attention_norm, config_, x);
+    const matrix<T> h = detail::normed<T>(w.attention_norm, config_, x, threads_);
     matrix<T> q, kv;
     matrix_view<T> k, v;
     if (rows.empty()) {
-      q = detail::linear<T>(h, w.qkv, w.qkv_bias);
+      q = detail::linear<T>(h, w.qkv, w.qkv_bias, threads_);
       k = q.view().col_range(queries, keys);
       v = q.view().col_range(queries + keys, keys);
     } else {
-      kv = detail::linear<T>(h, w.qkv, w.qkv_bias, queries, 2 * keys);
+      kv = detail::linear<T>(h, w.qkv, w.qkv_bias, queries, 2 * keys, threads_);
       k = kv.view().col_range(0, keys);
       v = kv.view().col_range(keys, keys);
-      q = detail::linear<T>(detail::rows_of(h, rows), w.qkv, w.qkv_bias, 0, queries);
+      q = detail::linear<T>(detail::rows_of(h, rows), w.qkv, w.qkv_bias, 0, queries, threads_);
       x = detail::rows_of(x, rows);
     }
     place(l, w, q.view().col_range(0, queries), k, state);
     const matrix<T> mixed = mixed_values(l, q.view().col_range(0, queries), k, v, state, hooks);
 
-    matrix<T> out = detail::linear<T>(mixed, w.output, w.output_bias);
+    matrix<T> out = detail::linear<T>(mixed, w.output, w.output_bias, threads_);
     matrix<T> mlp_out;
     if (config_.block == block_kind::parallel)
-      mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x).view());
+      mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x, threads_).view(), threads_);
     const norm<T> post_norm = detail::norm_of(w.attention_post_norm, config_);
     const attention_parts<T> parts{v, w.output.view().transposed(), w.output_bias,
                                    config_.post_norms ? &post_norm : nullptr};
@@ -170,42 +202,57 @@ class decoder {
   // Norms, rotates and scales the queries of each sequence's last tokens, and the keys of all.
   void place(std::size_t l, const layer_weights<T>& w, matrix_view<T> q, matrix_view<T> k,
              const run_state& state) const {
-    const bool sliding = config_.windows[l] != 0 && state.sliding_rope.has_value();
-    const std::optional<rope_table<T>>& table = sliding ? state.sliding_rope : state.rope;
-    const rope_table<T>* const rope = table ? &*table : nullptr;
     const std::size_t given = q.rows / state.batch;
-    const T scale = static_cast<T>(config_.attention_scale);
-    for (std::size_t r = 0; r < q.rows; ++r) {
-      detail::place_heads<T>(q.row(r), w.query_norm, config_, rope, state.tokens - given + r % given);
-      for (T& value : q.row(r)) value *= scale;
-    }
-    for (std::size_t r = 0; r < k.rows; ++r)
-      detail::place_heads<T>(k.row(r), w.key_norm, config_, rope, r % state.tokens);
+    detail::parallel_rows(threads_, q.rows, [&](std::size_t r) {
+      state.positions.place_queries(l, w, q.row(r), state.tokens - given + r % given);
+    });
+    detail::parallel_rows(threads_, k.rows,
+                          [&](std::size_t r) { state.positions.place_keys(l, w, k.row(r), r % state.tokens); });
   }
 
-  // Σ_s weights · values of every head, side by side: (rows of q, heads · head_width).
+  // Σ_s weights · values of every head, side by side: (rows of q, heads · head_width). In blocks of rows, so that the
+  // pattern never exists as a whole.
   template <class Hooks>
   [[nodiscard]] matrix<T> mixed_values(std::size_t l, matrix_view<const T> q, matrix_view<const T> k,
                                        matrix_view<const T> v, const run_state& state, Hooks& hooks) const {
+    constexpr std::size_t block = 64;
     const std::size_t given = q.rows / state.batch;  // rows of each sequence: its last ones
     const std::size_t first_token = state.tokens - given;
+    const std::size_t group = config_.heads / config_.kv_heads;
     matrix<T> mixed;
     mixed.resize_uninitialised(q.rows, q.cols);
-    matrix<T> weights;
-    weights.resize_uninitialised(given, state.tokens);
-    for (std::size_t b = 0; b < state.batch; ++b)
-      for (std::size_t head = 0; head < config_.heads; ++head) {
-        const std::size_t column = head * config_.head_width;
-        const std::size_t kv_column = head / (config_.heads / config_.kv_heads) * config_.head_width;
-        const auto of_sequence = [&](matrix_view<const T> m) {
-          return m.row_range(b * state.tokens, state.tokens).col_range(kv_column, config_.head_width);
+    matrix<T> weights;  // of a block, head by head
+    weights.resize_uninitialised(config_.heads * std::min(block, given), state.tokens);
+    std::vector<detail::transposed_keys<T>> keys(config_.kv_heads);
+    const auto of_head = [&](auto m, std::size_t head) {
+      return m.col_range(head * config_.head_width, config_.head_width);
+    };
+    for (std::size_t b = 0; b < state.batch; ++b) {
+      const matrix_view<const T> values = v.row_range(b * state.tokens, state.tokens);
+      detail::parallel_for(threads_, config_.kv_heads, [&](std::size_t head) {
+        const matrix_view<const T> of = of_head(k.row_range(b * state.tokens, state.tokens), head);
+        keys[head].fill(config_.head_width, state.tokens, [&](std::size_t s) { return of.row(s).data(); });
+      });
+      for (std::size_t first = 0; first < given; first += block) {
+        const std::size_t rows = std::min(block, given - first);
+        const std::size_t sources = first_token + first + rows;
+        const auto weights_of = [&](std::size_t head) {
+          return weights.view().row_range(head * rows, rows).col_range(0, sources);
         };
-        detail::attention_weights<T>(q.row_range(b * given, given).col_range(column, config_.head_width),
-                                     of_sequence(k), first_token, config_.windows[l], weights.view());
-        hooks.attend(l, head, b * state.tokens + first_token, weights.view());
-        detail::product<T>(weights, of_sequence(v),
-                           mixed.view().row_range(b * given, given).col_range(column, config_.head_width));
+        detail::parallel_for(threads_, config_.heads, [&](std::size_t head) {
+          const matrix_view<T> of = weights_of(head);
+          detail::attention_scores<T>(of_head(q.row_range(b * given + first, rows), head), keys[head / group], of);
+          for (std::size_t i = 0; i < rows; ++i)
+            detail::weights_from_scores<T>(of.row(i), first_token + first + i, config_.windows[l]);
+        });
+        for (std::size_t head = 0; head < config_.heads; ++head)
+          hooks.attend(l, head, b * state.tokens + first_token + first, weights_of(head));
+        detail::parallel_for(threads_, config_.heads, [&](std::size_t head) {
+          detail::weighted_sums<T>(weights_of(head), of_head(values.row_range(0, sources), head / group),
+                                   of_head(mixed.view().row_range(b * given + first, rows), head));
+        });
       }
+    }
     return mixed;
   }
 
@@ -214,21 +261,24 @@ class decoder {
   [[nodiscard]] matrix<T> unembed(const matrix<T>& x) const {
     constexpr std::size_t block_weights = std::size_t{1} << 21;
     const std::size_t step = std::max<std::size_t>(1, block_weights / config_.width);
+    const std::size_t blocks = (config_.vocabulary + step - 1) / step;
     matrix<T> logits;
     logits.resize_uninitialised(x.rows(), config_.vocabulary);
-    matrix<T> scratch;
-    for (std::size_t first = 0; first < config_.vocabulary; first += step) {
+    detail::parallel_for(threads_, blocks, [&](std::size_t i) {
+      const std::size_t first = i * step;
       const std::size_t count = std::min(step, config_.vocabulary - first);
+      matrix<T> scratch;
       detail::product<T>(x, weights_.unembedding(first, count, scratch).transposed(),
                          logits.view().col_range(first, count));
-    }
+    });
     return logits;
   }
 
   decoder_config config_;
   decoder_weights<T> weights_;
+  std::size_t threads_;
 };
 
-static_assert(batched_forward_pass<decoder<float>>);
+static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>>);
 
 }  // namespace strata

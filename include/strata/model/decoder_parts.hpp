@@ -10,11 +10,11 @@
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/activation.hpp"
+#include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/norm.hpp"
 #include "strata/model/decoder_config.hpp"
 #include "strata/model/layer_weights.hpp"
-#include "strata/model/rope.hpp"
 
 namespace strata::detail {
 
@@ -25,21 +25,23 @@ template <class T>
 
 /// norm(x), or x where there is no norm.
 template <class T>
-[[nodiscard]] matrix<T> normed(const norm_weights<T>& weights, const decoder_config& config, matrix_view<const T> x) {
+[[nodiscard]] matrix<T> normed(const norm_weights<T>& weights, const decoder_config& config, matrix_view<const T> x,
+                               std::size_t threads = 1) {
   matrix<T> y(x);
   if (weights.gain.empty()) return y;
   const norm<T> n = norm_of(weights, config);
-  for (std::size_t r = 0; r < y.rows(); ++r) n.apply(y.row(r));
+  parallel_rows(threads, y.rows(), [&](std::size_t r) { n.apply(y.row(r)); });
   return y;
 }
 
 /// x · weightsᵀ + bias.
 /// Shape: x: (rows, in); weights: (out, in); bias: (out), or empty.
 template <class T>
-[[nodiscard]] matrix<T> linear(matrix_view<const T> x, matrix_view<const T> weights, std::span<const T> bias) {
+[[nodiscard]] matrix<T> linear(matrix_view<const T> x, matrix_view<const T> weights, std::span<const T> bias,
+                               std::size_t threads = 1) {
   matrix<T> y;
   y.resize_uninitialised(x.rows, weights.rows);
-  product<T>(x, weights.transposed(), y);
+  product<T>(x, weights.transposed(), y, threads);
   for (std::size_t r = 0; r < y.rows() && !bias.empty(); ++r) {
     const std::span<T> row = y.row(r);
     for (std::size_t j = 0; j < row.size(); ++j) row[j] += bias[j];
@@ -50,47 +52,29 @@ template <class T>
 /// Some of the rows that linear() gives.
 template <class T>
 [[nodiscard]] matrix<T> linear(matrix_view<const T> x, const matrix<T>& weights, const std::vector<T>& bias,
-                               std::size_t first, std::size_t count) {
+                               std::size_t first, std::size_t count, std::size_t threads = 1) {
   const std::span<const T> all(bias);
-  return linear<T>(x, weights.view().row_range(first, count), all.empty() ? all : all.subspan(first, count));
+  return linear<T>(x, weights.view().row_range(first, count), all.empty() ? all : all.subspan(first, count), threads);
 }
 
-template <class T>
-[[nodiscard]] matrix<T> rows_of(const matrix<T>& x, std::span<const std::size_t> rows) {
+template <class T, class Index>
+[[nodiscard]] matrix<T> rows_of(const matrix<T>& x, std::span<const Index> rows) {
   matrix<T> y;
   y.resize_uninitialised(rows.size(), x.cols());
   for (std::size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]).begin(), x.cols(), y.row(r).begin());
   return y;
 }
 
-/// Norm and rotation of one token's queries or keys.
-/// Shape:    heads: (number of heads · head_width); rope: null where positions are learned.
+/// Attention weights from scores: of the sources that token `token` sees, exactly 0 for later ones and outside the
+/// window.
+/// Shape:    row: (sources), at least token + 1. window: 0: all tokens before it.
 template <class T>
-void place_heads(std::span<T> heads, const norm_weights<T>& weights, const decoder_config& config,
-                 const rope_table<T>* rope, std::size_t position) {
-  if (!weights.gain.empty()) {
-    const norm<T> n = norm_of(weights, config);
-    for (std::size_t first = 0; first < heads.size(); first += weights.gain.size())
-      n.apply(heads.subspan(first, weights.gain.size()));
-  }
-  if (rope != nullptr) rope->turn(heads, position);
-}
-
-/// One head's attention weights of consecutive tokens, exactly 0 for later tokens and outside the window.
-/// Shape:    queries: (rows, head_width), scaled; keys: (tokens, head_width); weights: (rows, tokens); the first row is
-///           token first_token. window: 0: all tokens before it.
-template <class T>
-void attention_weights(matrix_view<const T> queries, matrix_view<const T> keys, std::size_t first_token,
-                       std::size_t window, matrix_view<T> weights) {
-  product<T>(queries, keys.transposed(), weights);
-  for (std::size_t i = 0; i < weights.rows; ++i) {
-    const std::size_t end = first_token + i + 1;
-    const std::size_t begin = window == 0 || window >= end ? 0 : end - window;
-    const std::span<T> row = weights.row(i);
-    std::fill(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(begin), T{0});
-    softmax_in_place<T>(row.subspan(begin, end - begin));
-    std::fill(row.begin() + static_cast<std::ptrdiff_t>(end), row.end(), T{0});
-  }
+void weights_from_scores(std::span<T> row, std::size_t token, std::size_t window) {
+  const std::size_t end = token + 1;
+  const std::size_t begin = window == 0 || window >= end ? 0 : end - window;
+  std::fill(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(begin), T{0});
+  softmax_in_place<T>(row.subspan(begin, end - begin));
+  std::fill(row.begin() + static_cast<std::ptrdiff_t>(end), row.end(), T{0});
 }
 
 template <class T>
@@ -107,22 +91,23 @@ void activate(activation f, std::span<T> x) {
 
 /// The MLP of rows that are normed already; its post-norm included.
 template <class T>
-[[nodiscard]] matrix<T> mlp(const layer_weights<T>& w, const decoder_config& config, matrix_view<const T> h) {
-  matrix<T> inner = linear<T>(h, w.gate_up, w.gate_up_bias);
+[[nodiscard]] matrix<T> mlp(const layer_weights<T>& w, const decoder_config& config, matrix_view<const T> h,
+                            std::size_t threads = 1) {
+  matrix<T> inner = linear<T>(h, w.gate_up, w.gate_up_bias, threads);
   matrix_view<const T> activated = inner.view();
-  for (std::size_t r = 0; r < inner.rows(); ++r) {
+  parallel_rows(threads, inner.rows(), [&](std::size_t r) {
     const std::span<T> row = inner.row(r);
     const std::span<T> gate = row.first(config.mlp_width);
     activate<T>(config.activates, gate);
-    if (!config.gated) continue;
+    if (!config.gated) return;
     const std::span<const T> up = row.last(config.mlp_width);
     for (std::size_t j = 0; j < gate.size(); ++j) gate[j] *= up[j];
-  }
+  });
   if (config.gated) activated = activated.col_range(0, config.mlp_width);
-  matrix<T> out = linear<T>(activated, w.down, w.down_bias);
+  matrix<T> out = linear<T>(activated, w.down, w.down_bias, threads);
   if (!w.mlp_post_norm.gain.empty()) {
     const norm<T> n = norm_of(w.mlp_post_norm, config);
-    for (std::size_t r = 0; r < out.rows(); ++r) n.apply(out.row(r));
+    parallel_rows(threads, out.rows(), [&](std::size_t r) { n.apply(out.row(r)); });
   }
   return out;
 }

@@ -153,7 +153,9 @@ template <class T>
   out["model"] = detail::json_of(description.shape);
   out["model"]["path"] = description.model;
   out["model"]["parameters"] = description.parameters == 0 ? json() : json(description.parameters);
-  out["options"] = {{"sizes", options.sizes},
+  std::vector<double> sizes;
+  for (const trace_point& point : result.curve) sizes.push_back(point.size);
+  out["options"] = {{"sizes", sizes},
                     {"attention_mask", name_of(options.attention)},
                     {"score", description.score},
                     {"ablation", "zero"},

@@ -13,6 +13,7 @@
 #include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
+#include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/no_hooks.hpp"
@@ -29,16 +30,18 @@ namespace strata {
 /// Throws:   from its calls, strata::contract_error for a pass that breaks the contract or does not add up,
 ///           strata::numeric_error for NaN or infinity; both with layer and token.
 /// Cost:     above the plain run, for each layer: one product that forms all u[h,s] = W_O v (tokens · heads · head_width
-///           · width), one pass over them, and one product for the self-check.
+///           · width), one pass over them, and the self-check.
 template <class T, class Rule = l1>
   requires score_rule<Rule, T>
 class recorder {
  public:
   /// tolerance: of the self-check, relative to Σ|a·u| + |b|.
-  explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4)
+  /// threads:   the bits are the same for any number.
+  explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4, std::size_t threads = 1)
       : graph_(graph),
         rule_(std::move(rule)),
         tolerance_(tolerance),
+        threads_(threads),
         pattern_(graph.heads(), graph.tokens()),
         scores_(static_cast<std::size_t>(graph.edge_count())),
         all_tokens_(detail::tokens_of({}, graph.tokens())) {}
@@ -66,8 +69,8 @@ class recorder {
     pattern_.require(layer, stream_tokens_);
     detail::check_finite<T>(layer, parts.values, all_tokens_, "a value");
     check_finite(layer, out, "the attention output");
-    largest_error_ =
-        std::max(largest_error_, detail::self_check<T>(layer, pattern_, parts, out, stream_tokens_, tolerance_));
+    largest_error_ = std::max(largest_error_,
+                              detail::self_check<T>(layer, pattern_, parts, out, stream_tokens_, tolerance_, threads_));
 
     before_ = matrix<T>(matrix_view<const T>(x));
     scales_.assign(x.rows, T{1});
@@ -127,7 +130,7 @@ class recorder {
   [[nodiscard]] std::span<const T> scores() const { return scores_; }
   [[nodiscard]] std::vector<T> take_scores() { return std::move(scores_); }
 
-  /// Upper bound of the largest relative error that the self-check met.
+  /// The largest relative error that the self-check met; for long prompts an estimate (score/self_check.hpp).
   [[nodiscard]] double largest_error() const { return largest_error_; }
 
  private:
@@ -197,22 +200,24 @@ class recorder {
   void score_attention(std::size_t level, const attention_parts<T>& parts, std::span<const std::size_t> tokens,
                        std::span<const T> scales, const matrix<T>& nodes, FinalNorm through_final_norm) {
     const std::size_t sources = graph_.tokens();
-    vectors_.reset(sources, parts.output.cols);
-    head_scores_.reset(tokens.size(), sources);
-    for (std::size_t h = 0; h < graph_.heads(); ++h) {
+    detail::parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
+      matrix<T> vectors, scores, gathered;
+      vectors.resize_uninitialised(sources, parts.output.cols);
+      scores.resize_uninitialised(tokens.size(), sources);
       detail::product<T>(detail::values_of(parts, graph_.heads(), h), detail::output_of(parts, graph_.heads(), h),
-                         vectors_);
+                         vectors);
       for (std::size_t s = 0; s < sources; ++s) {
-        if (parts.post_norm != nullptr) parts.post_norm->apply_linear(vectors_.row(s), T{1});
-        through_final_norm(vectors_.row(s));
+        if (parts.post_norm != nullptr) parts.post_norm->apply_linear(vectors.row(s), T{1});
+        through_final_norm(vectors.row(s));
       }
-      const head_contributions<T> head{detail::rows_of(pattern_.head(h), tokens, gathered_), scales, vectors_, nodes};
-      rule_.attention(head, head_scores_.view());
+      const head_contributions<T> head{detail::rows_of(pattern_.head(h), tokens, gathered), scales, vectors, nodes};
+      rule_.attention(head, scores.view());
       for (std::size_t i = 0; i < tokens.size(); ++i) {
-        const edge_id first = graph_.attention_edge({level, tokens[i]}, 0, h);
-        for (std::size_t s = 0; s <= tokens[i]; ++s) scores_[first + s * graph_.heads()] = head_scores_(i, s);
+        T* const to = scores_.data() + graph_.attention_edge({level, tokens[i]}, 0, h);
+        const std::span<const T> from = std::as_const(scores).row(i);
+        for (std::size_t s = 0; s <= tokens[i]; ++s) to[s * graph_.heads()] = from[s];
       }
-    }
+    });
   }
 
   void expect(std::size_t layer, step now, const char* call) const {
@@ -242,6 +247,7 @@ class recorder {
   graph graph_;
   Rule rule_;
   double tolerance_;
+  std::size_t threads_;
   detail::attention_pattern<T> pattern_;
   std::vector<T> scores_;
   std::vector<std::size_t> all_tokens_;  // 0 … tokens − 1
@@ -252,7 +258,6 @@ class recorder {
   matrix<T> mlp_;                           // the MLP's
   std::vector<T> scales_;                   // 1/rms of the post-norm, for each row
   kept_parts kept_;
-  matrix<T> vectors_, head_scores_, gathered_;
 
   std::size_t layer_ = 0;
   step next_ = step::attention;

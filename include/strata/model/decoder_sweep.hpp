@@ -1,0 +1,260 @@
+/// A decoder's runs with many masks at once: layer by layer, each weight read once for all of them, and only the rows of
+/// a sweep_plan computed.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "strata/core/matrix.hpp"
+#include "strata/core/matrix_view.hpp"
+#include "strata/detail/parallel.hpp"
+#include "strata/detail/product.hpp"
+#include "strata/forward/masker.hpp"
+#include "strata/forward/sweep_plan.hpp"
+#include "strata/graph/graph.hpp"
+#include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_parts.hpp"
+#include "strata/model/decoder_weights.hpp"
+#include "strata/model/kept_attention.hpp"
+#include "strata/model/layer_weights.hpp"
+#include "strata/model/token_positions.hpp"
+
+namespace strata::detail {
+
+template <class T, mask_list Masks>
+class decoder_sweep {
+ public:
+  decoder_sweep(const decoder_config& config, const decoder_weights<T>& weights, const Masks& masks,
+                attention_mask variant, std::size_t threads)
+      : config_(config),
+        weights_(weights),
+        masks_(masks),
+        variant_(variant),
+        threads_(threads),
+        tokens_(masks.edges_of().tokens()),
+        positions_(config, tokens_) {}
+
+  /// The values of the output node before the final norm, and which of them is which mask's.
+  /// Shape:    embedded: (tokens, width); returns (distinct values, width) and (masks).
+  [[nodiscard]] std::pair<matrix<T>, std::vector<std::uint32_t>> run(const matrix<T>& embedded,
+                                                                     const sweep_progress& progress) const {
+    const sweep_plan<Masks> plan(masks_);
+    sweep::level level = plan.embeddings();
+    matrix<T> x(tokens_ + 1, config_.width);
+    std::copy(embedded.values().begin(), embedded.values().end(), x.row(1).begin());
+    layer_weights<T> scratch;
+    for (std::size_t l = 0; l < config_.layers; ++l) {
+      if (progress) progress(l, config_.layers);
+      const layer_weights<T>& w = weights_.layer(l, scratch);
+      for (const std::size_t last = masks_.edges_of().mlp_level(l); level.number < last;) {
+        sweep::level above = plan.next(level);
+        x = values_of(l, w, level, above, x);
+        level = std::move(above);
+      }
+    }
+    return {std::move(x), {level.of.end() - static_cast<std::ptrdiff_t>(masks_.size()), level.of.end()}};
+  }
+
+ private:
+  // Rows of a level that are read, and the base value's where it is: (rows + 1).
+  using row_set = std::vector<bool>;
+
+  // Something of each row of a set, one after the other.
+  struct of_rows {
+    matrix<T> values;
+    std::vector<std::uint32_t> place;  // (rows + 1): row of `values`, or none
+
+    [[nodiscard]] std::span<const T> of(std::uint32_t row) const { return values.row(place[row]); }
+  };
+
+  // The nodes of a level from those of the level below.
+  [[nodiscard]] matrix<T> values_of(std::size_t l, const layer_weights<T>& w, const sweep::level& below,
+                                    const sweep::level& level, const matrix<T>& x) const {
+    const graph& g = masks_.edges_of();
+    matrix<T> mixed;
+    std::vector<T> idle;  // what attention adds to a node that keeps none of its edges
+    if (g.has_attention(level.number)) {
+      mixed = attention(l, w, below, level, x);
+      idle = nothing_mixed(w);
+    }
+    of_rows mlp;
+    if (g.has_mlp(level.number)) {
+      row_set rows(below.rows.size() + 1);
+      for (const sweep::row& r : level.rows)
+        if (r.mlp != sweep::none) rows[r.mlp] = true;
+      mlp = mlp_of(w, rows, x);
+    }
+    matrix<T> y;
+    y.resize_uninitialised(level.rows.size() + 1, config_.width);
+    std::fill(y.row(0).begin(), y.row(0).end(), T{0});
+    parallel_rows(threads_, level.rows.size(), [&](std::size_t i) {
+      const sweep::row& r = level.rows[i];
+      const std::span<T> to = y.row(i + 1);
+      const auto add = [to](std::span<const T> summand) {
+        for (std::size_t j = 0; j < to.size(); ++j) to[j] += summand[j];
+      };
+      if (r.residual == sweep::none)
+        std::fill(to.begin(), to.end(), T{0});
+      else
+        std::copy_n(x.row(r.residual).begin(), to.size(), to.begin());
+      if (r.mix != sweep::none)
+        add(std::as_const(mixed).row(r.mix));
+      else if (!idle.empty())
+        add(idle);
+      if (r.mlp != sweep::none) add(mlp.of(r.mlp));
+    });
+    return y;
+  }
+
+  // The sums of a level's attention edges, through the output matrix: (mixes, width).
+  [[nodiscard]] matrix<T> attention(std::size_t l, const layer_weights<T>& w, const sweep::level& below,
+                                    const sweep::level& level, const matrix<T>& x) const {
+    if (level.mixes.empty()) return {};
+    const std::size_t masks = masks_.size();
+    std::vector<std::vector<std::uint32_t>> mixes_of(masks);
+    for (std::size_t i = 0; i < level.mixes.size(); ++i)
+      mixes_of[level.mixes[i].mask].push_back(static_cast<std::uint32_t>(i));
+
+    row_set queries(below.rows.size() + 1), keys(queries), values(queries), any(queries);
+    for (const sweep::mix& mix : level.mixes) {
+      queries[mix.source] = true;
+      masks_.for_each_attention({level.number, mix.token}, mix.mask, [&](std::size_t s, std::size_t /*head*/) {
+        values[below.of[s * masks + mix.mask]] = true;
+      });
+    }
+    for (std::size_t m = 0; m < masks; ++m) {
+      if (mixes_of[m].empty()) continue;
+      for (std::size_t s = 0; s <= level.mixes[mixes_of[m].back()].token; ++s) keys[below.of[s * masks + m]] = true;
+    }
+    for (std::size_t r = 0; r < any.size(); ++r) any[r] = queries[r] || keys[r] || values[r];
+
+    const std::size_t query_width = config_.heads * config_.head_width;
+    const std::size_t key_width = config_.kv_heads * config_.head_width;
+    const of_rows h = normed_rows(w.attention_norm, any, x);
+    of_rows q = projected(w, 0, query_width, queries, h);
+    of_rows k = projected(w, query_width, key_width, keys, h);
+    const of_rows v = projected(w, query_width + key_width, key_width, values, h);
+    place(q, below, [&](std::span<T> row, std::size_t t) { positions_.place_queries(l, w, row, t); });
+    place(k, below, [&](std::span<T> row, std::size_t t) { positions_.place_keys(l, w, row, t); });
+
+    matrix<T> sums;
+    sums.resize_uninitialised(level.mixes.size(), query_width);
+    std::vector<std::uint32_t> order(masks);  // the largest first, so that the threads end together
+    std::iota(order.begin(), order.end(), std::uint32_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return mixes_of[a].size() > mixes_of[b].size(); });
+    parallel_for(threads_, masks, [&](std::size_t i) {
+      const std::uint32_t m = order[i];
+      if (mixes_of[m].empty()) return;
+      const auto row_of = [&](std::size_t s) { return below.of[s * masks + m]; };
+      std::vector<T> base(std::max(query_width, key_width));
+      kept_attention<T> attention(config_, config_.windows[l], variant_,
+                                  level.mixes[mixes_of[m].back()].token + std::size_t{1});
+      attention.set_sources(
+          [&](std::size_t s) -> std::span<const T> {
+            if (row_of(s) != 0) return k.of(row_of(s));
+            std::copy_n(k.of(0).begin(), key_width, base.begin());
+            positions_.place_keys(l, w, std::span<T>(base).first(key_width), s);
+            return std::span<const T>(base).first(key_width);
+          },
+          [&](std::size_t s) { return v.place[row_of(s)] == sweep::none ? std::span<const T>() : v.of(row_of(s)); });
+      attention.run(
+          masks_, level.number, m, level.mixes, mixes_of[m],
+          [&](const sweep::mix& mix, std::span<T> query) {
+            std::copy_n(q.of(mix.source).begin(), query_width, query.begin());
+            if (mix.source == 0) positions_.place_queries(l, w, query, mix.token);
+          },
+          sums);
+    });
+
+    matrix<T> out = linear<T>(sums, w.output, w.output_bias, threads_);
+    if (config_.post_norms) {
+      const norm<T> n = norm_of(w.attention_post_norm, config_);
+      parallel_rows(threads_, out.rows(), [&](std::size_t r) { n.apply(out.row(r)); });
+    }
+    return out;
+  }
+
+  [[nodiscard]] std::vector<T> nothing_mixed(const layer_weights<T>& w) const {
+    std::vector<T> out = w.output_bias;
+    if (!config_.post_norms) return out;
+    out.resize(config_.width);
+    norm_of(w.attention_post_norm, config_).apply(out);
+    return out;
+  }
+
+  // The rows of a set, normed.
+  [[nodiscard]] of_rows normed_rows(const norm_weights<T>& weights, const row_set& rows, const matrix<T>& x) const {
+    std::vector<std::uint32_t> list = numbered(rows);
+    of_rows h{rows_of(x, std::span<const std::uint32_t>(list)), places(rows)};
+    if (weights.gain.empty()) return h;
+    const norm<T> n = norm_of(weights, config_);
+    parallel_rows(threads_, h.values.rows(), [&](std::size_t r) { n.apply(h.values.row(r)); });
+    return h;
+  }
+
+  // Some of the outputs of the query, key and value matrix.
+  [[nodiscard]] of_rows projected(const layer_weights<T>& w, std::size_t first, std::size_t count, const row_set& rows,
+                                  const of_rows& h) const {
+    std::vector<std::uint32_t> list = numbered(rows);
+    for (std::uint32_t& row : list) row = h.place[row];
+    const bool all = list.size() == h.values.rows();
+    return {linear<T>(all ? h.values.view() : rows_of(h.values, std::span<const std::uint32_t>(list)).view(), w.qkv,
+                      w.qkv_bias, first, count, threads_),
+            places(rows)};
+  }
+
+  // Norms and rotates what belongs to a token; the base value's row is left as it is, for all tokens.
+  template <class Place>
+  void place(of_rows& projected, const sweep::level& level, Place place_row) const {
+    parallel_rows(threads_, level.rows.size(), [&](std::size_t i) {
+      if (const std::uint32_t at = projected.place[i + 1]; at != sweep::none)
+        place_row(projected.values.row(at), level.rows[i].token);
+    });
+  }
+
+  // In blocks of rows, because the hidden layer is several times as wide as the rows.
+  [[nodiscard]] of_rows mlp_of(const layer_weights<T>& w, const row_set& rows, const matrix<T>& x) const {
+    constexpr std::size_t block_values = std::size_t{1} << 22;
+    const std::size_t block = std::max<std::size_t>(256, block_values / config_.mlp_width);
+    const std::vector<std::uint32_t> list = numbered(rows);
+    of_rows out{{}, places(rows)};
+    out.values.resize_uninitialised(list.size(), config_.width);
+    for (std::size_t first = 0; first < list.size(); first += block) {
+      const std::span<const std::uint32_t> some = std::span(list).subspan(first, std::min(block, list.size() - first));
+      const matrix<T> h = normed<T>(w.mlp_norm, config_, rows_of(x, some), threads_);
+      const matrix<T> part = mlp<T>(w, config_, h, threads_);
+      std::copy(part.values().begin(), part.values().end(), out.values.row(first).begin());
+    }
+    return out;
+  }
+
+  [[nodiscard]] static std::vector<std::uint32_t> numbered(const row_set& rows) {
+    std::vector<std::uint32_t> list;
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      if (rows[r]) list.push_back(static_cast<std::uint32_t>(r));
+    return list;
+  }
+  [[nodiscard]] static std::vector<std::uint32_t> places(const row_set& rows) {
+    std::vector<std::uint32_t> place(rows.size(), sweep::none);
+    std::uint32_t next = 0;
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      if (rows[r]) place[r] = next++;
+    return place;
+  }
+
+  const decoder_config& config_;
+  const decoder_weights<T>& weights_;
+  const Masks& masks_;
+  attention_mask variant_;
+  std::size_t threads_;
+  std::size_t tokens_;
+  token_positions<T> positions_;
+};
+
+}  // namespace strata::detail

@@ -1,0 +1,53 @@
+/// What the position of a token does to its queries and keys: norms of the heads, rotation, scale.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "strata/forward/norm.hpp"
+#include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_parts.hpp"
+#include "strata/model/layer_weights.hpp"
+#include "strata/model/rope.hpp"
+
+namespace strata::detail {
+
+/// Of one prompt, for all layers. The configuration must outlive it.
+template <class T>
+class token_positions {
+ public:
+  token_positions(const decoder_config& config, std::size_t tokens) : config_(&config) {
+    if (config.rope) rope_.emplace(*config.rope, config.rotary_width, config.head_width, tokens);
+    if (config.sliding_rope) sliding_.emplace(*config.sliding_rope, config.rotary_width, config.head_width, tokens);
+  }
+
+  /// Shape:    queries: (heads · head_width) of one token.
+  void place_queries(std::size_t layer, const layer_weights<T>& w, std::span<T> queries, std::size_t position) const {
+    place(layer, w.query_norm, queries, position);
+    const T scale = static_cast<T>(config_->attention_scale);
+    for (T& value : queries) value *= scale;
+  }
+
+  /// Shape:    keys: (kv_heads · head_width) of one token.
+  void place_keys(std::size_t layer, const layer_weights<T>& w, std::span<T> keys, std::size_t position) const {
+    place(layer, w.key_norm, keys, position);
+  }
+
+ private:
+  void place(std::size_t layer, const norm_weights<T>& weights, std::span<T> heads, std::size_t position) const {
+    if (!weights.gain.empty()) {
+      const norm<T> n = norm_of(weights, *config_);
+      for (std::size_t first = 0; first < heads.size(); first += weights.gain.size())
+        n.apply(heads.subspan(first, weights.gain.size()));
+    }
+    const bool sliding = config_->windows[layer] != 0 && sliding_.has_value();
+    const std::optional<rope_table<T>>& table = sliding ? sliding_ : rope_;
+    if (table) table->turn(heads, position);
+  }
+
+  const decoder_config* config_;
+  std::optional<rope_table<T>> rope_, sliding_;
+};
+
+}  // namespace strata::detail
