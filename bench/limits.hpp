@@ -15,15 +15,16 @@ inline float read_bandwidth(std::span<const float> values) {
   using arch = strata::detail::default_arch;
   using lanes = strata::detail::lanes<float, arch>;
   constexpr std::size_t step = lanes::size, accumulators = 8;
+  const float* const x = values.data();
+  const std::size_t count = values.size();
   lanes sums[accumulators];
   for (lanes& sum : sums) sum = lanes(0.0f);
   std::size_t i = 0;
-  for (; i + accumulators * step <= values.size(); i += accumulators * step)
-    for (std::size_t s = 0; s < accumulators; ++s)
-      sums[s] += strata::detail::load<float, arch>(values.data() + i + s * step);
+  for (; i + accumulators * step <= count; i += accumulators * step)
+    for (std::size_t s = 0; s < accumulators; ++s) sums[s] += strata::detail::load<float, arch>(x + i + s * step);
   for (std::size_t s = 1; s < accumulators; ++s) sums[0] += sums[s];
   float sum = strata::detail::reduce_sum<float, arch>(sums[0]);
-  for (; i < values.size(); ++i) sum += values[i];
+  for (const float rest : values.subspan(i)) sum += rest;
   return sum;
 }
 

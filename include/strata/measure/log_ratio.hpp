@@ -121,7 +121,7 @@ STRATA_DETAIL_INLINE inline void for_registers(std::span<const T> p_logits, std:
   const T *p = p_logits.data(), *q = q_logits.data();
   std::size_t i = first;
   for (; checked && i + step <= last; i += step) {
-    prefetch(q + std::min(i + 512, q_logits.size() - 1));  // the processor itself stops at the end of a page
+    prefetch(q + std::min(i + 512, q_logits.size() - 1));  // more than the processor does by itself
     each(std::integral_constant<exp_range, exp_range::checked>(), i, load_double<Arch>(p + i),
          load_double<Arch>(q + i));
   }
