@@ -1,5 +1,5 @@
-// Divergences of float logits against plain loops with std::exp and std::log in double, on one core. Times are
-// processor times: on a busy machine longer runs are interrupted more often than short ones.
+// Divergences of float logits, on one core: against plain loops with std::exp and std::log in double, and against what
+// the machine can do. Times are processor times: on a busy machine longer runs are interrupted more often than short ones.
 #if __has_include(<catch2/catch_test_macros.hpp>)
 #include <catch2/catch_test_macros.hpp>
 #else
@@ -15,8 +15,11 @@
 #include <span>
 #include <vector>
 
+#include "interleaved.hpp"
+#include "limits.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/measure/divergence_from.hpp"
+#include "strata/measure/faithfulness.hpp"
 
 namespace {
 
@@ -128,4 +131,67 @@ TEST_CASE("divergences of 50257 float logits", "[divergence]") {
         return d.kl + d.total_variation + d.jensen_shannon;
       },
       [&] { return plain_kl(p, q0) + plain_total_variation(p, q0) + plain_jensen_shannon(p, q0); });
+}
+
+TEST_CASE("27 distributions against one, vocabulary 49152, against the machine's limits", "[limits]") {
+  constexpr std::size_t many = 27, size = 49152;
+  std::mt19937 engine(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> p_values(size);
+  for (float& x : p_values) x = 3 * normal(engine);
+  const logits p = p_values;
+  // As in a trace: all tokens equally likely at the smallest size, P itself at the largest, nearer and nearer between.
+  strata::matrix<float> q(many, size);
+  for (std::size_t i = 1; i < many; ++i)
+    for (std::size_t j = 0; j < size; ++j)
+      q(i, j) = p[j] + (i + 1 < many ? 3 * (1 - static_cast<float>(i) / many) * normal(engine) : 0.0f);
+
+  const strata::divergence_from<float> from(p);
+  const strata::faithfulness_to<float> to(p, 7);
+  double sum = 0;
+  const auto for_all = [&](const auto& measure) {
+    return [&sum, &q, measure] {
+      for (std::size_t i = 0; i < many; ++i) sum += measure(q.view().row(i));
+    };
+  };
+  const auto measured = [](const auto& d) { return d.kl + d.total_variation + d.jensen_shannon + d.entropy; };
+  const std::vector<const char*> names = {"reading the logits",
+                                          "one exponential a token",
+                                          "KL",
+                                          "total variation",
+                                          "Jensen-Shannon",
+                                          "KL, TV, JS and entropy",
+                                          "everything of a trace's sizes",
+                                          "the same, first row (all tokens equal)",
+                                          "the same, last row (P)",
+                                          "what is kept of P"};
+  const auto times = bench::in_turn(
+      41, {[&] { sum += bench::read_bandwidth(std::span<const float>(q.data(), many * size)); },
+           [&] { sum += bench::exp_throughput(many * size); }, for_all([&](logits x) { return from.kl(x); }),
+           for_all([&](logits x) { return from.total_variation(x); }),
+           for_all([&](logits x) { return from.jensen_shannon(x); }),
+           for_all([&](logits x) { return measured(from(x)); }), for_all([&](logits x) { return measured(to(x)); }),
+           [&] { sum += measured(to(q.view().row(0))); }, [&] { sum += measured(to(q.view().row(many - 1))); },
+           [&] { sum += strata::faithfulness_to<float>(p, 7).entropy(); }});
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    const bench::spread time = bench::spread_of(times[i]);
+    std::printf("%-40s %9.1f us (%.1f to %.1f)\n", names[i], 1e6 * time.median, 1e6 * time.low, 1e6 * time.high);
+  }
+  // Which binds: the slower of reading and as many exponentials as are needed.
+  const auto share = [&](const char* name, std::size_t run, double exponentials) {
+    std::vector<double> limit;
+    for (std::size_t i = 0; i < times[run].size(); ++i)
+      limit.push_back(std::max(times[0][i], exponentials * times[1][i]));
+    const bench::spread reached = bench::ratio(limit, times[run]);
+    std::printf("%-40s %4.1f %% (%.1f to %.1f) of the limit, %.0f exponential%s a token\n", name, 100 * reached.median,
+                100 * reached.low, 100 * reached.high, exponentials, exponentials > 1 ? "s" : "");
+  };
+  share("KL", 2, 1);
+  share("total variation (KL included)", 3, 2);
+  share("KL, TV, JS and entropy", 5, 2);
+  CHECK(std::isfinite(sum));
+  for (const std::size_t row : {std::size_t{0}, many / 2, many - 1}) {
+    CHECK(std::abs(from.kl(q.view().row(row)) - plain_kl(p, q.view().row(row))) <= 1e-9);
+    CHECK(std::abs(from(q.view().row(row)).jensen_shannon - plain_jensen_shannon(p, q.view().row(row))) <= 1e-9);
+  }
 }

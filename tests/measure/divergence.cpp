@@ -173,6 +173,35 @@ TEST_CASE_TEMPLATE("NaN, +∞ and all −∞ are refused with the index", T, flo
   CHECK_THROWS_AS(static_cast<void>(strata::kl_divergence<T>(view(some), view(none))), strata::numeric_error);
 }
 
+TEST_CASE_TEMPLATE("tokens that are likely need not be where the mean is", T, float, double) {
+  for (const T apart : {T(3), T(-3), T(20), T(-20), T(1000), T(-1000)}) {
+    CAPTURE(apart);
+    distributions::pair<T> of = distributions::make<T>("near", 6400, 2);
+    for (std::size_t i = 0; i < of.p.size(); ++i) {
+      of.q[i] = (of.p[i] = of.p[i] / 8) + (of.q[i] - of.p[i]) / 8;
+      if (i % 100 == 50) of.p[i] = 4, of.q[i] = 4 + apart;  // the most likely of its stretch
+    }
+    const distributions::measured expected = distributions::reference(of);
+    const strata::divergences found = strata::compare_distributions<T>(view(of.p), view(of.q));
+    const strata::divergences kept = strata::divergence_from<T>(view(of.p))(view(of.q));
+    const double bound = sizeof(T) == 4 ? 1e-10 : 1e-13;
+    CHECK(relative(found.kl, expected.kl) < bound);
+    CHECK(relative(kept.kl, expected.kl) < bound);
+    CHECK(relative(found.total_variation, expected.total_variation) < bound);
+    CHECK(relative(kept.jensen_shannon, expected.jensen_shannon) < bound);
+  }
+}
+
+TEST_CASE_TEMPLATE("NaN is refused also where P has no mass", T, float, double) {
+  for (const T nothing : {-std::numeric_limits<T>::infinity(), T(-5000)}) {
+    std::vector<T> p(100, T(1)), q(100, T(2));
+    p[40] = nothing;
+    q[40] = std::numeric_limits<T>::quiet_NaN();
+    CHECK_THROWS_AS(static_cast<void>(strata::kl_divergence<T>(view(p), view(q))), strata::numeric_error);
+    CHECK_THROWS_AS(static_cast<void>(strata::divergence_from<T>(view(p)).kl(view(q))), strata::numeric_error);
+  }
+}
+
 TEST_CASE("different or no lengths are wrong calls") {
   const std::vector<float> two(2), three(3), none;
   CHECK_THROWS_AS(static_cast<void>(strata::kl_divergence<float>(view(two), view(three))), contract_violation);

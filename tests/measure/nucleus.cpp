@@ -42,6 +42,23 @@ TEST_CASE_TEMPLATE("the lazy ranking is a stable sort", T, float, double) {
     }
 }
 
+TEST_CASE_TEMPLATE("the common beginning of an order and a ranking", T, float, double) {
+  for (const auto& kind : distributions::kinds())
+    for (const std::size_t n : {1u, 2u, 17u, 400u}) {
+      const std::vector<T> x = distributions::make<T>(kind, n, 4).p;
+      const std::vector<std::size_t> order = sorted(x);
+      CHECK(strata::common_beginning<T>(view(x), order) == n);
+      CHECK(strata::common_beginning<T>(view(x), std::span<const std::size_t>(order).first(n / 2)) == n / 2);
+      for (std::size_t at = 0; at < n; at += n / 7 + 1) {
+        std::vector<std::size_t> left_out = order, exchanged = order;
+        left_out.erase(left_out.begin() + static_cast<std::ptrdiff_t>(at));
+        std::swap(exchanged[at], exchanged[n / 2]);
+        CHECK(strata::common_beginning<T>(view(x), left_out) == at);
+        CHECK(strata::common_beginning<T>(view(x), exchanged) == (at == n / 2 ? n : std::min(at, n / 2)));
+      }
+    }
+}
+
 TEST_CASE("a nucleus is the shortest prefix whose sum is at least p") {
   const auto x = distributions::make<double>("random", 3000, 9).p;
   const std::vector<std::size_t> order = sorted(x);

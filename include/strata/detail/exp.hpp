@@ -23,11 +23,14 @@ template <class Arch, std::size_t N>
   return fma(last, x, previous);
 }
 
+/// Which arguments split_exp is given: any up to 709, or none beyond ±700, where nothing has to be clamped.
+enum class exp_range { wide, checked };
+
 /// e^x = 2^k · (1 + r + tail) with x = k·ln 2 + r, |r| ≤ ln 2 / 2, and tail = e^r − 1 − r = r²·(1/2 + r/6 + …).
 /// T is the type that x was computed from: for float a shorter polynomial is exact enough.
-/// Requires: x ≤ 709. Below −708 the value is that of −708 (3e-308).
+/// Requires: x ≤ 709, or |x| ≤ 700 where the range is checked. Below −708 the value is that of −708 (3e-308).
 /// Accuracy: relative error of the value 4e-16 for double, 1e-11 for float; of the tail 4e-16 and 6e-11.
-template <class T, class Arch>
+template <class T, class Arch, exp_range Range = exp_range::wide>
 class split_exp {
  public:
   using wide = lanes<double, Arch>;
@@ -38,26 +41,37 @@ class split_exp {
     constexpr double ln2_low = 1.90821492927058770002e-10;
     constexpr double integer_shift = 6755399441055744.0;  // 1.5·2^52: adding it rounds to an integer
 
-    const wide clamped = max(x, wide(-708.0));
+    const wide clamped = Range == exp_range::wide ? max(x, wide(-708.0)) : x;
     const wide shifted = fma(clamped, wide(log2_e), wide(integer_shift));
-    const wide k = shifted - wide(integer_shift);
-    r_ = fma(k, wide(-ln2_low), fma(k, wide(-ln2_high), clamped));
+    k_ = shifted - wide(integer_shift);
+    if constexpr (std::is_same_v<T, float>)
+      r_ = fma(k_, wide(-ln2), clamped);  // k·(error of ln2) ≤ 3e-14
+    else
+      r_ = fma(k_, wide(-ln2_low), fma(k_, wide(-ln2_high), clamped));
     const wide r_squared = r_ * r_;
     tail_ = r_squared * tail_by_square(r_squared);
     scale_ = power_of_two<Arch>(shifted);
-    whole_ = k == wide(0.0);
   }
 
   /// e^x.
   [[nodiscard]] wide value() const { return fma(scale_, r_ + tail_, scale_); }
 
-  /// e^x − 1.
-  [[nodiscard]] wide minus_one() const { return select(whole_, r_ + tail_, value() - wide(1.0)); }
+  /// e^x − 1; where k = 0 it is r + tail.
+  [[nodiscard]] wide minus_one() const { return fma(scale_, r_ + tail_, scale_ - wide(1.0)); }
 
-  /// e^x − 1 − x ≥ 0; +∞ at −∞.
-  [[nodiscard]] wide excess() const { return select(whole_, tail_, value() - wide(1.0) - x_); }
+  /// e^x − 1 − x ≥ 0; +∞ at −∞. Where k = 0 it is the tail.
+  [[nodiscard]] wide excess() const {
+    if constexpr (Range == exp_range::wide) {
+      return select(k_ == wide(0.0), tail_, value() - wide(1.0) - x_);
+    } else {
+      const wide above = scale_ - wide(1.0);
+      return fma(scale_, tail_, fma(above, r_, fma(k_, wide(-ln2), above)));
+    }
+  }
 
  private:
+  static constexpr double ln2 = 0.6931471805599453;
+
   /// (e^r − 1 − r) / r², interpolated at the Chebyshev points of |r| ≤ ln 2 / 2.
   [[nodiscard]] wide tail_by_square(const wide& r_squared) const {
     if constexpr (std::is_same_v<T, float>) {
@@ -85,8 +99,7 @@ class split_exp {
     }
   }
 
-  wide x_, r_, tail_, scale_;
-  lane_mask<double, Arch> whole_;  // k = 0: then r is x itself
+  wide x_, k_, r_, tail_, scale_;
 };
 
 /// e^x for every x: exactly 0 below −708 and +∞ above 709.

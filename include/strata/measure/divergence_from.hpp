@@ -1,6 +1,7 @@
 /// One distribution P against many Q: what belongs to P is computed once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -10,6 +11,7 @@
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/simd.hpp"
 #include "strata/measure/divergence.hpp"
+#include "strata/measure/likely_tokens.hpp"
 #include "strata/measure/log_ratio.hpp"
 #include "strata/measure/softmax.hpp"
 
@@ -29,12 +31,22 @@ class divergence_from {
     const detail::log_normalizer normalizer = detail::normalize<T, Arch>(logits(), "P");
     const detail::computed_weights<T, Arch> weight_of{normalizer.largest};
     constexpr double none = -std::numeric_limits<double>::infinity();
-    for (std::size_t i = 0; i < logits_.size(); i += wide::size)
-      weight_of(i, detail::load_double<Arch>(logits_.data() + i, logits_.size() - i, none))
-          .store_unaligned(weights_.data() + i);
-    largest_ = normalizer.largest;
+    wide total(0.0);
+    for (std::size_t i = 0; i < logits_.size();) {  // added up in the order of sum_excess
+      wide block(0.0);
+      for (const std::size_t end = std::min(i + detail::summed_block, logits_.size()); i < end; i += wide::size) {
+        const wide w = weight_of(i, detail::load_double<Arch>(logits_.data() + i, logits_.size() - i, none));
+        w.store_unaligned(weights_.data() + i);
+        block += w;
+      }
+      total += block;
+    }
+    total_ = detail::reduce_sum<double, Arch>(total);
+    const std::span<const double> of_tokens = std::span<const double>(weights_).first(logits_.size());
+    positive_ = std::find(of_tokens.begin(), of_tokens.end(), 0.0) == of_tokens.end();
     log_sum_exp_ = normalizer.log_sum_exp();
     entropy_ = strata::entropy<T, Arch>(logits());
+    likely_ = detail::find_likely<T, Arch>(logits(), "P");
   }
 
   [[nodiscard]] std::span<const T> logits() const { return logits_; }
@@ -43,7 +55,7 @@ class divergence_from {
   [[nodiscard]] double entropy() const { return entropy_; }
 
   /// KL(P‖Q). One exponential a token.
-  [[nodiscard]] double kl(std::span<const T> q_logits) const { return ratio(q_logits, q_largest(q_logits)).kl; }
+  [[nodiscard]] double kl(std::span<const T> q_logits) const { return ratio<false>(q_logits).kl; }
 
   /// ½ Σ|p − q|. Two exponentials a token.
   [[nodiscard]] double total_variation(std::span<const T> q_logits) const {
@@ -59,27 +71,25 @@ class divergence_from {
   [[nodiscard]] divergences operator()(std::span<const T> q_logits) const { return sums<detail::terms::all>(q_logits); }
 
  private:
-  [[nodiscard]] double q_largest(std::span<const T> q_logits) const {
+  [[nodiscard]] detail::stored_weights<Arch> weights() const { return {weights_.data(), total_, positive_}; }
+
+  template <bool Largest>
+  [[nodiscard]] detail::log_ratio ratio(std::span<const T> q_logits) const {
     STRATA_ASSERT(q_logits.size() == logits_.size(), "divergence_from: two distributions of different lengths");
-    return detail::largest_logit<T, Arch>(q_logits, "Q");
-  }
-
-  [[nodiscard]] detail::stored_weights<Arch> weights() const { return {weights_.data()}; }
-
-  [[nodiscard]] detail::log_ratio ratio(std::span<const T> q_logits, double largest) const {
-    return detail::compare<T, Arch>(logits(), largest_, q_logits, largest, weights());
+    return detail::compare<T, Arch, Largest>(logits(), q_logits, likely_, weights());
   }
 
   template <detail::terms Terms>
   [[nodiscard]] divergences sums(std::span<const T> q_logits) const {
-    const double largest = q_largest(q_logits);
-    return detail::differences<T, Arch, Terms>(logits(), largest_, q_logits, largest, ratio(q_logits, largest),
-                                               weights());
+    return detail::differences<T, Arch, Terms>(logits(), likely_.largest, q_logits,
+                                               ratio<Terms == detail::terms::all>(q_logits), weights());
   }
 
   std::vector<T> logits_;
   std::vector<double> weights_;  // e^(logit − largest), 0 below e^−700; whole registers
-  double largest_ = 0;
+  double total_ = 0;             // their sum
+  bool positive_ = false;        // whether none is 0
+  detail::likely_tokens likely_;
   double log_sum_exp_ = 0;
   double entropy_ = 0;
 };

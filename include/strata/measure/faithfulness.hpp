@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -57,7 +58,7 @@ class faithfulness_to {
 
   /// Shape:    q_logits: (vocabulary).
   /// Throws:   numeric_error as the constructor.
-  /// Cost:     Q's ranking goes one token beyond what agrees with P's, or to its fifth token.
+  /// Cost:     Q is ranked only to its fifth token; what agrees with P's ranking is found without sorting.
   [[nodiscard]] faithfulness operator()(std::span<const T> q_logits) const {
     faithfulness result;
     const divergences d = divergence_(q_logits);
@@ -67,11 +68,15 @@ class faithfulness_to {
     result.entropy = d.entropy;
 
     ranking<T, Arch> ranked(q_logits);
-    std::size_t agreeing = 0;  // length of the common beginning of both rankings
-    while (agreeing < order_.size() && ranked[agreeing] == order_[agreeing]) ++agreeing;
-    for (std::size_t k = 0; k < sizes_.size(); ++k) {
-      if (sizes_[k] > agreeing || ranked.nucleus_size(nucleus_percents[k] / 100.0, sizes_[k] + 1) != sizes_[k])
-        continue;
+    const std::size_t agreeing = common_beginning<T, Arch>(q_logits, order_);
+    double sum = 0, before = 0;  // of Q's weights over the tokens so far, and without the last
+    for (std::size_t k = 0, taken = 0; k < sizes_.size() && sizes_[k] <= agreeing; ++k) {
+      for (; taken < sizes_[k]; ++taken) {
+        before = sum;
+        sum += std::exp(static_cast<double>(q_logits[order_[taken]]) - ranked.normalizer().largest);
+      }
+      const double wanted = nucleus_percents[k] / 100.0 * ranked.normalizer().weight;
+      if (!(before < wanted && wanted <= sum)) continue;
       result.nucleus_agrees[k] = true;
       result.nucleus = nucleus_percents[k];
       result.nucleus_size = sizes_[k];
@@ -82,7 +87,7 @@ class faithfulness_to {
     const std::span<const std::size_t> first = ranked.first(ranked.nucleus_size(0.6, 5));
     result.first_five.assign(first.begin(), first.end());
     if (target_) {
-      result.cross_entropy = strata::cross_entropy<T, Arch>(q_logits, *target_);
+      result.cross_entropy = -ranked.normalizer().log_probability(static_cast<double>(q_logits[*target_]));
       result.rank = rank_of<T, Arch>(q_logits, *target_);
     }
     return result;

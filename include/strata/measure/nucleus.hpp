@@ -29,6 +29,25 @@ template <class T, class Arch = detail::default_arch>
   return before + 1;
 }
 
+/// How many tokens of an order, at most, are the first of the ranking of other logits, in the same order.
+/// Shape:    logits: (vocabulary); order: any number of different tokens.
+/// Requires: tokens < vocabulary; no NaN.
+/// Cost:     a pass for each halving of the tokens whose logits fall along the order; no sorting.
+template <class T, class Arch = detail::default_arch>
+[[nodiscard]] std::size_t common_beginning(std::span<const T> logits, std::span<const std::size_t> order) {
+  std::size_t falling = order.empty() ? 0 : 1;
+  for (; falling < order.size(); ++falling) {
+    const std::size_t before = order[falling - 1], here = order[falling];
+    if (!(logits[before] > logits[here] || (logits[before] == logits[here] && before < here))) break;
+  }
+  // Tokens that fall keep their ranks up to the first that one from outside overtakes.
+  const auto end = order.begin() + static_cast<std::ptrdiff_t>(falling);
+  const auto overtaken = std::partition_point(order.begin(), end, [&](const std::size_t& token) {
+    return rank_of<T, Arch>(logits, token) == static_cast<std::size_t>(&token - order.data()) + 1;
+  });
+  return static_cast<std::size_t>(overtaken - order.begin());
+}
+
 /// The ranking of one distribution, sorted only as far as it is asked for. Refers to the logits, which must outlive it.
 /// Requires: what largest_logit refuses (NaN, +∞) is not in it.
 template <class T, class Arch = detail::default_arch>
@@ -38,6 +57,7 @@ class ranking {
   explicit ranking(std::span<const T> logits) : logits_(logits), normalizer_(detail::normalize<T, Arch>(logits)) {}
 
   [[nodiscard]] std::size_t vocabulary() const { return logits_.size(); }
+  [[nodiscard]] const detail::log_normalizer& normalizer() const { return normalizer_; }
 
   /// The token of rank i + 1.
   /// Requires: i < vocabulary.
@@ -89,7 +109,7 @@ class ranking {
 
   /// First a few tokens in one scan with a small heap, then pieces that grow.
   void extend() {
-    constexpr std::size_t first_piece = 64;
+    constexpr std::size_t first_piece = 16;
     if (order_.empty()) {
       append(best(std::min(first_piece, logits_.size())));
       return;
@@ -99,7 +119,7 @@ class ranking {
       for (std::size_t i = 0; i < logits_.size(); ++i)
         if (const candidate c{logits_[i], i}; last < c) rest_.push_back(c);
     }
-    const std::size_t end = std::min(ranked_ + 4 * order_.size(), rest_.size());
+    const std::size_t end = std::min(ranked_ + 16 * order_.size(), rest_.size());
     const auto at = [this](std::size_t i) { return rest_.begin() + static_cast<std::ptrdiff_t>(i); };
     if (end < rest_.size()) std::nth_element(at(ranked_), at(end), rest_.end());
     std::sort(at(ranked_), at(end));
@@ -111,12 +131,20 @@ class ranking {
     std::vector<candidate> heap;  // its front is the worst of the best so far
     for (std::size_t i = 0; i < count; ++i) heap.push_back({logits_[i], i});
     std::make_heap(heap.begin(), heap.end());
-    for (std::size_t i = count; i < logits_.size(); ++i) {
-      if (!(logits_[i] > heap.front().logit)) continue;
-      std::pop_heap(heap.begin(), heap.end());
-      heap.back() = {logits_[i], i};
-      std::push_heap(heap.begin(), heap.end());
-    }
+    const auto replace_worst = [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        if (!(logits_[i] > heap.front().logit)) continue;
+        std::pop_heap(heap.begin(), heap.end());
+        heap.back() = {logits_[i], i};
+        std::push_heap(heap.begin(), heap.end());
+      }
+    };
+    using register_of = detail::lanes<T, Arch>;
+    std::size_t i = count;
+    for (; i + register_of::size <= logits_.size(); i += register_of::size)
+      if (any(detail::load<T, Arch>(logits_.data() + i) > register_of(heap.front().logit)))
+        replace_worst(i, i + register_of::size);
+    replace_worst(i, logits_.size());
     std::sort_heap(heap.begin(), heap.end());
     return heap;
   }
