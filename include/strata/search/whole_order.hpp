@@ -166,8 +166,8 @@ class sorted_order {
 /// Requires: fewer than 2³² edges.
 /// Throws:   strata::numeric_error for a score that is NaN.
 /// Cost:     four passes over the scores, and O(n) for the n edges wanted, but O(log(nodes)) for each high edge.
-/// Memory:   beside scores and order at most 8 bytes (16 for double) an edge, 4 (8) for each head of each node, and less
-///           than 16 MiB (32 MiB).
+/// Memory:   beside scores and order 8 bytes (16 for double) an edge, at most 12 (20) where many scores begin with the same
+///           bits; 4 (8) for each head of each node; and some 10 MiB.
 template <class T>
 [[nodiscard]] edge_order whole_order(const graph& g, std::span<const T> scores, edge_id limit) {
   STRATA_ASSERT(scores.size() == g.edge_count() && scores.size() < std::numeric_limits<std::uint32_t>::max(),
