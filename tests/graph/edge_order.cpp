@@ -2,7 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <limits>
+#include <span>
+#include <utility>
+#include <vector>
 
 using strata::edge_id;
 using strata::edge_ids;
@@ -25,6 +29,23 @@ TEST_CASE("ids take 4 bytes as long as they fit, 8 above") {
   }
   edge_ids narrow(limit);
   CHECK_THROWS_AS(narrow.push_back(limit + 1), contract_violation);
+}
+
+TEST_CASE("narrow ids are read and written in one piece; wide ones are refused") {
+  edge_ids ids(9);
+  CHECK(ids.narrow());
+  ids.resize_uninitialised(3);
+  const std::span<std::uint32_t> all = ids.narrow_ids();
+  REQUIRE(all.size() == 3);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint32_t>(7 + i);
+  ids.push_back(1);
+  ids.resize_uninitialised(4);
+  const edge_ids& read = ids;
+  CHECK(std::vector<edge_id>(read.narrow_ids().begin(), read.narrow_ids().end()) == std::vector<edge_id>{7, 8, 9, 1});
+  edge_ids wide(edge_id{1} << 40);
+  CHECK(!wide.narrow());
+  CHECK_THROWS_AS(static_cast<void>(wide.narrow_ids()), contract_violation);
+  CHECK_THROWS_AS(static_cast<void>(std::as_const(wide).narrow_ids()), contract_violation);
 }
 
 TEST_CASE("ranks are the inverse of an order; edges that it lacks come last") {

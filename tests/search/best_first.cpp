@@ -3,9 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <map>
 #include <random>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "strata/graph/edge_mask.hpp"
 #include "support/reference_graph.hpp"
@@ -18,7 +25,8 @@ namespace {
 
 // The search as the method tells it: every edge is pushed when its target is reached; the best pushed one, of equals
 // the first pushed, is popped.
-std::vector<edge_id> plain_search(const graph& g, const std::vector<float>& score) {
+template <class T>
+std::vector<edge_id> plain_search(const graph& g, const std::vector<T>& score) {
   std::vector<edge_id> pushed;
   std::vector<edge_id> order;
   std::set<std::size_t> seen;
@@ -42,13 +50,64 @@ std::vector<edge_id> plain_search(const graph& g, const std::vector<float>& scor
 
 std::vector<edge_id> to_vector(const edge_order& order) { return {order.begin(), order.end()}; }
 
+std::vector<edge_id> first_of(const std::vector<edge_id>& order, std::size_t n) {
+  return {order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n)};
+}
+
+template <class T>
+edge_order searched(const graph& g, const std::vector<T>& score, edge_id limit) {
+  return strata::best_first_by_node<T>(
+      g, [&](strata::node n) { return std::span<const T>(score).subspan(g.first_edge(n), g.edge_count(n)); }, limit);
+}
+
+template <class T>
+edge_order sorted(const graph& g, const std::vector<T>& score, edge_id limit) {
+  return strata::detail::whole_order<T>(g, score, limit);
+}
+
 // The search by node and the sorted order, which must be the same.
 template <class T>
 std::vector<edge_id> both_orders(const graph& g, const std::vector<T>& score) {
-  const auto by_node = strata::best_first_by_node<T>(
-      g, [&](strata::node n) { return std::span<const T>(score).subspan(g.first_edge(n), g.edge_count(n)); });
-  CHECK(by_node == strata::detail::whole_order<T>(g, score, g.edge_count()));
+  const auto by_node = searched<T>(g, score, g.edge_count());
+  CHECK(by_node == sorted<T>(g, score, g.edge_count()));
   return to_vector(by_node);
+}
+
+// Kinds of scores that a search can get wrong.
+template <class T>
+std::vector<std::vector<T>> many_scores(std::size_t edges, std::mt19937& random) {
+  using limits = std::numeric_limits<T>;
+  const auto draw = [&](auto value) {
+    std::vector<T> scores(edges);
+    for (T& s : scores) s = static_cast<T>(value());
+    return scores;
+  };
+  const auto one_of = [&](std::vector<T> values) {
+    return draw([&, values] { return values[random() % values.size()]; });
+  };
+  const auto uniform = [&] { return std::uniform_real_distribution<T>()(random); };
+  std::vector<T> falling(edges);
+  for (std::size_t e = 0; e < edges; ++e) falling[e] = static_cast<T>(edges - e);
+  return {one_of({0}),
+          one_of({0, -T{0}}),
+          one_of({1, 2}),
+          one_of({0, 1, 2, 3}),
+          one_of({-2, -1, -T{0}, 0, 1}),
+          one_of({0, -T{0}, limits::denorm_min(), -limits::denorm_min(), 3 * limits::denorm_min(), limits::min()}),
+          one_of({-limits::infinity(), limits::lowest(), 0, limits::max(), limits::infinity()}),
+          draw(uniform),
+          draw([&] { return uniform() < T(0.5) ? T{0} : uniform(); }),
+          draw([&] { return 1 + std::floor(8 * uniform()) * limits::epsilon(); }),
+          draw([&] { return std::exp(40 * uniform() - 40); }),
+          draw([&] { return uniform() - T(0.5); }),
+          {falling.begin(), falling.end()},
+          {falling.rbegin(), falling.rend()}};
+}
+
+template <class T>
+void check_against_plain_search(const graph& g, std::mt19937& random) {
+  for (const auto& score : many_scores<T>(g.edge_count(), random))
+    CHECK(both_orders<T>(g, score) == plain_search(g, score));
 }
 
 }  // namespace
@@ -56,23 +115,44 @@ std::vector<edge_id> both_orders(const graph& g, const std::vector<T>& score) {
 TEST_CASE("the order is that of a plain search, ties included") {
   std::mt19937 random(1);
   reference::for_small_graphs([&](const graph& g, const std::vector<strata::edge>&) {
-    for (const int values : {1, 3, 1000000}) {  // 1: all tied; 3: most tied
-      std::vector<float> score(g.edge_count());
-      for (float& s : score)
-        s = static_cast<float>(random() % static_cast<unsigned>(values)) / static_cast<float>(values);
-      CHECK(both_orders<float>(g, score) == plain_search(g, score));
-    }
+    check_against_plain_search<float>(g, random);
+    check_against_plain_search<double>(g, random);
   });
 }
 
-TEST_CASE("nodes with many edges, sorted in pieces, give the order of a plain search") {
+TEST_CASE("nodes with many edges, of which only pieces are kept, give the order of a plain search") {
   std::mt19937 random(2);
-  const graph g(2, 5, 24, strata::block_kind::sequential);
-  for (const unsigned values : {2U, 50U, 1U << 30}) {
-    std::vector<float> score(g.edge_count());
-    for (float& s : score) s = static_cast<float>(random() % values);
-    CHECK(both_orders<float>(g, score) == plain_search(g, score));
+  for (const auto block : {strata::block_kind::sequential, strata::block_kind::parallel}) {
+    check_against_plain_search<float>(graph(2, 5, 24, block), random);
+    check_against_plain_search<double>(graph(3, 9, 12, block), random);
+    check_against_plain_search<float>(graph(1, 40, 30, block), random);
   }
+}
+
+TEST_CASE("larger graphs: the search by node and the sorted order are the same") {
+  std::mt19937 random(6);
+  for (const graph& g :
+       {graph(6, 9, 40, strata::block_kind::sequential), graph(3, 1, 150, strata::block_kind::sequential),
+        graph(5, 12, 33, strata::block_kind::parallel)}) {
+    for (const auto& score : many_scores<float>(g.edge_count(), random))
+      static_cast<void>(both_orders<float>(g, score));
+    for (const auto& score : many_scores<double>(g.edge_count(), random))
+      static_cast<void>(both_orders<double>(g, score));
+  }
+}
+
+TEST_CASE("every edge of a level better than those reached before") {
+  // All nodes of level 3 are reached one after the other, each with better edges into all nodes of level 2.
+  const graph g(3, 1, 64, strata::block_kind::sequential);
+  std::vector<float> score(g.edge_count());
+  for (edge_id e = 0; e < g.edge_count(); ++e) {
+    const strata::edge at = g.at(e);
+    score[e] = at.level > 4    ? 1000 - static_cast<float>(at.source)
+               : at.level == 4 ? 2000
+               : at.level == 3 ? 1 + static_cast<float>(at.target)
+                               : static_cast<float>(e % 7);
+  }
+  static_cast<void>(both_orders<float>(g, score));
 }
 
 TEST_CASE("every prefix is connected to the output and the order holds every edge once") {
@@ -93,58 +173,79 @@ TEST_CASE("every prefix is connected to the output and the order holds every edg
 
 TEST_CASE("a limit gives the first edges of the whole order") {
   std::mt19937 random(4);
-  const graph g(2, 2, 5, strata::block_kind::parallel);
+  for (const graph& g : {graph(1, 1, 1, strata::block_kind::sequential), graph(2, 2, 5, strata::block_kind::parallel),
+                         graph(3, 3, 4, strata::block_kind::sequential)})
+    for (const auto& score : many_scores<float>(g.edge_count(), random)) {
+      const std::vector<edge_id> whole = plain_search(g, score);
+      for (std::size_t limit = 0; limit <= whole.size() + 1; ++limit) {
+        const std::vector<edge_id> expected = first_of(whole, std::min(limit, whole.size()));
+        CHECK(to_vector(strata::best_first<float>(g, score, limit)) == expected);
+        CHECK(to_vector(searched<float>(g, score, limit)) == expected);
+        CHECK(to_vector(sorted<float>(g, score, limit)) == expected);
+      }
+    }
+}
+
+TEST_CASE("a limit on either side of which the order is searched or sorted") {
+  std::mt19937 random(5);
+  const graph g(4, 6, 30, strata::block_kind::sequential);
   std::vector<float> score(g.edge_count());
-  for (float& s : score) s = static_cast<float>(random());
+  for (float& s : score) s = static_cast<float>(random() % 1000);
   const std::vector<edge_id> whole = to_vector(strata::best_first<float>(g, score));
-  for (const std::size_t limit : {std::size_t{0}, std::size_t{1}, std::size_t{17}, whole.size()}) {
-    CHECK(to_vector(strata::best_first<float>(g, score, limit)) ==
-          std::vector<edge_id>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(limit)));
-    CHECK(to_vector(strata::detail::whole_order<float>(g, score, limit)) ==
-          std::vector<edge_id>(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(limit)));
+  for (std::size_t limit = 1; limit < whole.size(); limit += 1 + limit / 8) {
+    CHECK(to_vector(strata::best_first<float>(g, score, limit)) == first_of(whole, limit));
+    CHECK(to_vector(sorted<float>(g, score, limit)) == first_of(whole, limit));
+    CHECK(to_vector(searched<float>(g, score, limit)) == first_of(whole, limit));
   }
 }
 
-TEST_CASE("scores are asked for once a reached node, and need not stay") {
-  const graph g(2, 2, 4, strata::block_kind::sequential);
-  std::vector<float> score(g.edge_count());
-  for (std::size_t e = 0; e < score.size(); ++e) score[e] = static_cast<float>((e * 37) % 101);
-  std::set<std::size_t> asked;
-  std::vector<float> scratch;
-  const edge_order order = strata::best_first_by_node<float>(g, [&](strata::node n) {
-    CHECK(asked.insert(n.level * g.tokens() + n.token).second);
-    std::fill(scratch.begin(), scratch.end(), -1.0F);  // what the last node got is gone
-    const auto first = score.begin() + static_cast<std::ptrdiff_t>(g.first_edge(n));
-    scratch.assign(first, first + static_cast<std::ptrdiff_t>(g.edge_count(n)));
-    return std::span<const float>(scratch);
-  });
-  CHECK(order == strata::best_first<float>(g, score));
-}
-
-TEST_CASE("the sorted order is that of the search by node: negative scores, zeros of both signs, doubles, many ties") {
-  std::mt19937 random(5);
-  for (const bool parallel : {false, true})
-    for (const std::size_t layers : {1U, 2U, 5U})
-      for (const std::size_t tokens : {1U, 2U, 17U}) {
-        const graph g(layers, 3, tokens, parallel ? strata::block_kind::parallel : strata::block_kind::sequential);
-        for (const unsigned values : {1U, 2U, 5U, 100U, 1U << 30}) {
-          std::vector<double> score(g.edge_count());
-          for (double& s : score) {
-            s = static_cast<double>(random() % values) - static_cast<double>(values / 2);
-            if (s == 0 && random() % 2 == 0) s = -0.0;
-          }
-          static_cast<void>(both_orders<double>(g, score));
-          static_cast<void>(both_orders<float>(g, std::vector<float>(score.begin(), score.end())));
-        }
-      }
+TEST_CASE("scores are asked for seldom, and need not stay") {
+  std::mt19937 random(7);
+  const graph g(3, 7, 40, strata::block_kind::sequential);
+  for (const unsigned values : {1U, 3U, 1000U, 1U << 30, 8U}) {
+    std::vector<float> score(g.edge_count());
+    for (float& s : score) s = static_cast<float>(random() % values);
+    if (values == 8)  // few are much better, where a sample may see nothing else
+      for (edge_id e = 0; e < g.edge_count(); ++e)
+        if ((e - g.first_edge(g.at(e).target_node())) % 8 == 0) score[e] += 1000 + static_cast<float>(e);
+    const edge_order whole = strata::best_first<float>(g, score);
+    for (const edge_id limit : {edge_id{1}, edge_id{50}, edge_id{1000}, g.edge_count()}) {
+      std::map<std::size_t, unsigned> calls;
+      std::vector<float> scratch;
+      const edge_order order = strata::best_first_by_node<float>(
+          g,
+          [&](strata::node n) {
+            ++calls[n.level * g.tokens() + n.token];
+            std::fill(scratch.begin(), scratch.end(), -1.0F);  // what the last node got is gone
+            const auto first = score.begin() + static_cast<std::ptrdiff_t>(g.first_edge(n));
+            scratch.assign(first, first + static_cast<std::ptrdiff_t>(g.edge_count(n)));
+            return std::span<const float>(scratch);
+          },
+          limit);
+      CHECK(to_vector(order) == first_of(to_vector(whole), static_cast<std::size_t>(limit)));
+      std::map<std::size_t, unsigned> taken;
+      for (const edge_id e : order) ++taken[g.at(e).level * g.tokens() + g.at(e).target];
+      for (const auto& call : calls)
+        CHECK(call.second <= static_cast<unsigned>(std::bit_width(taken[call.first] / 32 + 1)));
+    }
+  }
 }
 
 TEST_CASE("a score that is not a number is refused with its node") {
-  const graph g(1, 1, 2, strata::block_kind::sequential);
-  std::vector<float> score(g.edge_count(), 1.0F);
+  const graph g(2, 5, 30, strata::block_kind::sequential);
+  std::mt19937 random(8);
+  std::vector<float> score(g.edge_count());
+  for (float& s : score) s = static_cast<float>(random() % 100);
+  for (edge_id e = 0; e < g.edge_count(); ++e) {
+    const float before = std::exchange(score[e], std::numeric_limits<float>::quiet_NaN());
+    const std::string expected = "level " + std::to_string(g.at(e).level) + ", token " +
+                                 std::to_string(g.at(e).target) + ": the score of an incoming edge is not a number";
+    CHECK_THROWS_WITH_AS(static_cast<void>(searched<float>(g, score, g.edge_count())), expected.c_str(),
+                         strata::numeric_error);
+    CHECK_THROWS_WITH_AS(static_cast<void>(sorted<float>(g, score, g.edge_count())), expected.c_str(),
+                         strata::numeric_error);
+    score[e] = before;
+  }
   score[g.mlp_edge(g.output())] = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THROWS_WITH_AS(static_cast<void>(strata::best_first<float>(g, score)),
-                       "level 2, token 1: the score of an incoming edge is not a number", strata::numeric_error);
-  CHECK_THROWS_WITH_AS(static_cast<void>(strata::best_first<float>(g, score, 0)),
-                       "level 2, token 1: the score of an incoming edge is not a number", strata::numeric_error);
+  CHECK_THROWS_AS(static_cast<void>(strata::best_first<float>(g, score, 0)), strata::numeric_error);
 }

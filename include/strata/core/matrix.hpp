@@ -3,35 +3,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "strata/core/matrix_view.hpp"
+#include "strata/core/uninitialised_allocator.hpp"
 
 namespace strata {
-
-namespace detail {
-
-/// Leaves new elements as the memory is, where a vector would otherwise write zeros first.
-template <class T>
-struct uninitialised_allocator : std::allocator<T> {
-  template <class U>
-  struct rebind {
-    using other = uninitialised_allocator<U>;
-  };
-  template <class U>
-  void construct(U* place) {
-    ::new (static_cast<void*>(place)) U;
-  }
-  template <class U, class... Arguments>
-  void construct(U* place, Arguments&&... arguments) {
-    std::construct_at(place, std::forward<Arguments>(arguments)...);
-  }
-};
-
-}  // namespace detail
 
 template <class T>
 class matrix {

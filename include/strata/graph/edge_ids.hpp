@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "strata/core/contract.hpp"
+#include "strata/core/uninitialised_allocator.hpp"
 #include "strata/graph/edge.hpp"
 
 namespace strata {
@@ -49,6 +51,20 @@ class edge_ids {
   }
   void reserve(std::size_t count) { wide_ ? values64_.reserve(count) : values32_.reserve(count); }
 
+  /// Whether each id takes 4 bytes.
+  [[nodiscard]] bool narrow() const { return !wide_; }
+  /// All ids of a narrow sequence, without the question at each.
+  [[nodiscard]] std::span<const std::uint32_t> narrow_ids() const {
+    STRATA_ASSERT(!wide_, "edge_ids::narrow_ids: the ids take 8 bytes each");
+    return values32_;
+  }
+  [[nodiscard]] std::span<std::uint32_t> narrow_ids() {
+    STRATA_ASSERT(!wide_, "edge_ids::narrow_ids: the ids take 8 bytes each");
+    return values32_;
+  }
+  /// Another length; new ids are whatever the memory holds, to be written before they are read.
+  void resize_uninitialised(std::size_t count) { wide_ ? values64_.resize(count) : values32_.resize(count); }
+
   class iterator {
    public:
     using value_type = edge_id;
@@ -83,8 +99,8 @@ class edge_ids {
  private:
   [[nodiscard]] bool fits(edge_id value) const { return wide_ || value <= std::numeric_limits<std::uint32_t>::max(); }
 
-  std::vector<std::uint32_t> values32_;
-  std::vector<std::uint64_t> values64_;
+  std::vector<std::uint32_t, detail::uninitialised_allocator<std::uint32_t>> values32_;
+  std::vector<std::uint64_t, detail::uninitialised_allocator<std::uint64_t>> values64_;
   bool wide_ = false;
 };
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -10,72 +9,25 @@
 #include <vector>
 
 #include "strata/core/contract.hpp"
-#include "strata/core/error.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
+#include "strata/search/node_edges.hpp"
 #include "strata/search/whole_order.hpp"
 
 namespace strata {
-
-namespace detail {
-
-// The incoming edges of a reached node, best first; equal scores in the order of their ids. Sorted in pieces, because
-// the search takes only a few edges of most nodes.
-template <class T>
-class sorted_edges {
- public:
-  sorted_edges(node n, std::span<const T> scores) : edges_(scores.size()) {
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      if (std::isnan(scores[i]))
-        raise<numeric_error>("level ", n.level, ", token ", n.token, ": the score of an incoming edge is not a number");
-      edges_[i] = {scores[i], static_cast<std::uint32_t>(i)};
-    }
-    sort_next_piece();
-  }
-
-  [[nodiscard]] bool empty() const { return next_ == edges_.size(); }
-  [[nodiscard]] T score() const { return edges_[next_].score; }
-  [[nodiscard]] std::size_t index() const { return edges_[next_].index; }
-
-  void pop() {
-    if (++next_ == sorted_) sort_next_piece();
-    if (empty()) edges_ = {}, next_ = 0;
-  }
-
- private:
-  struct scored {
-    T score;
-    std::uint32_t index;
-    friend bool operator<(const scored& a, const scored& b) {
-      return a.score != b.score ? a.score > b.score : a.index < b.index;
-    }
-  };
-
-  void sort_next_piece() {
-    const std::size_t piece = std::min(edges_.size() - sorted_, std::max<std::size_t>(16, sorted_));
-    const auto first = edges_.begin() + static_cast<std::ptrdiff_t>(sorted_);
-    const auto last = first + static_cast<std::ptrdiff_t>(piece);
-    if (last != edges_.end()) std::nth_element(first, last, edges_.end());
-    std::sort(first, last);
-    sorted_ += piece;
-  }
-
-  std::vector<scored> edges_;
-  std::size_t sorted_ = 0;
-  std::size_t next_ = 0;
-};
-
-}  // namespace detail
 
 /// Best-first search: starting with the edges into the output node, takes the edge with the highest score among those
 /// whose target has been reached; its source is then reached. Equal scores: the edge whose target was reached first,
 /// then the smaller id. The first n edges are the trace of n edges: connected to the output, and nested.
 ///
-/// scores_of: node → std::span<const T> of its edge_count(node) scores in the order of their ids; called once for each
-///            node, when it is reached; need not outlive the call.
+/// scores_of: node → std::span<const T> of its edge_count(node) scores in the order of their ids; need not outlive the
+///            call. Called when the node is reached, and again when 32, 96, 224, … of its edges have been taken; must
+///            give the same scores each time.
 /// limit:     largest number of edges wanted; the order holds fewer only when the graph does.
 /// Throws:    strata::numeric_error for a score that is NaN.
-/// Cost:      O(n · log(reached nodes)) and the sorting of what is taken; memory grows with the reached nodes' edges.
+/// Cost:      O(n · log(reached nodes)), the calls of scores_of and a pass over what they give.
+/// Memory:    beside the order, for each reached node 8 bytes (16 for double) times twice the number of its edges that
+///            were taken, at most, or 32.
 /// Source:    Kervadec et al., arXiv 2605.27033.
 template <class T, class NodeScores>
 [[nodiscard]] edge_order best_first_by_node(const graph& graph, NodeScores scores_of,
@@ -90,19 +42,23 @@ template <class T, class NodeScores>
   struct reached_node {
     node at;
     edge_id first;
-    detail::sorted_edges<T> edges;
+    detail::node_edges<T> edges;
   };
   std::vector<reached_node> reached;
   std::vector<bool> seen((graph.levels() + 1) * graph.tokens());
   std::vector<entry> heap;
+  std::vector<detail::scored_edge<T>> scratch;
 
+  const auto checked_scores = [&](node n) {
+    const std::span<const T> scores = scores_of(n);
+    STRATA_ASSERT(scores.size() == graph.edge_count(n), "best_first: one score for each incoming edge");
+    return scores;
+  };
   const auto reach = [&](node n) {
     const std::size_t slot = n.level * graph.tokens() + n.token;
     if (n.level == 0 || seen[slot]) return;
     seen[slot] = true;
-    const std::span<const T> scores = scores_of(n);
-    STRATA_ASSERT(scores.size() == graph.edge_count(n), "best_first: one score for each incoming edge");
-    reached.push_back({n, graph.first_edge(n), detail::sorted_edges<T>(n, scores)});
+    reached.push_back({n, graph.first_edge(n), detail::node_edges<T>(n, checked_scores(n), scratch)});
     heap.push_back({reached.back().edges.score(), static_cast<std::uint32_t>(reached.size() - 1)});
     std::push_heap(heap.begin(), heap.end());
   };
@@ -110,13 +66,15 @@ template <class T, class NodeScores>
   edge_order order(graph.edge_count());
   order.reserve(static_cast<std::size_t>(std::min(limit, graph.edge_count())));
   reach(graph.output());
-  while (!heap.empty() && order.size() < limit) {
+  while (!heap.empty() && limit > 0) {
     std::pop_heap(heap.begin(), heap.end());
     reached_node& best = reached[heap.back().reached];
     const std::size_t index = best.edges.index();
     const node source = graph.source_of(best.at, index);
     order.push_back(best.first + index);
+    if (order.size() == limit) break;
     best.edges.pop();
+    if (best.edges.used_up()) best.edges.refill(best.at, checked_scores(best.at), scratch);
     if (best.edges.empty()) {
       heap.pop_back();
     } else {
@@ -134,7 +92,7 @@ template <class T>
 [[nodiscard]] edge_order best_first(const graph& graph, std::span<const T> scores,
                                     edge_id limit = std::numeric_limits<edge_id>::max()) {
   STRATA_ASSERT(scores.size() == graph.edge_count(), "best_first: one score for each edge");
-  constexpr edge_id large_part = 16;  // of which the sorting costs as much as the search
+  constexpr edge_id large_part = 128;  // of which the sorting costs as much as the search
   if (limit >= scores.size() / large_part && scores.size() < std::numeric_limits<std::uint32_t>::max())
     return detail::whole_order(graph, scores, limit);
   return best_first_by_node<T>(

@@ -1,206 +1,178 @@
-/// The best-first order of all edges, without a heap of all nodes.
+/// The best-first order of all edges, sorted instead of searched.
 ///
-/// The search takes the best edge whose target has been reached. So the key of an edge, the smaller of its own score
-/// and its target's key, never rises along the order, where the key of a node is the largest key among the edges that
-/// leave it (+∞ for the output): the weakest edge on the best way to it. Keys come level by level from the top, edges
-/// are sorted by key, and only among edges of equal key a search is left to do.
+/// Once it is known by which edges r₁, r₂, … the search reaches its nodes (search/reaching.hpp), the place of every edge
+/// follows. Most edges are low: not above the key of their target, the lowest score taken until that was reached. Low
+/// edges follow one another by falling score; of equal ones the edge whose target was reached first, then the smaller
+/// id. The others, the high edges (search/high_edges.hpp), lie in the gaps between two r: gap by gap, in each by falling
+/// score, they follow the last low r before them.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "strata/core/contract.hpp"
-#include "strata/core/error.hpp"
+#include "strata/core/uninitialised_allocator.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
+#include "strata/search/high_edges.hpp"
+#include "strata/search/reaching.hpp"
+#include "strata/search/score_sort.hpp"
 
 namespace strata::detail {
 
-/// Ascending unsigned numbers for falling floating-point ones; −0 and 0 give the same.
 template <class T>
-[[nodiscard]] auto falling_bits(T value) {
-  using bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  constexpr bits sign = bits{1} << (8 * sizeof(T) - 1);
-  const bits b = std::bit_cast<bits>(value + T{0});
-  return (b & sign) != 0 ? b : static_cast<bits>(~b & ~sign);
-}
-
-template <class T>
-struct keyed_edge {
-  decltype(falling_bits(T{})) key;
-  std::uint32_t id;
-};
-
-/// Stable, ascending by key.
-template <class Edge>
-void radix_sort(std::vector<Edge>& edges) {
-  constexpr unsigned digit = 11;
-  constexpr unsigned digits = (8 * sizeof(Edge::key) + digit - 1) / digit;
-  constexpr std::size_t buckets = std::size_t{1} << digit;
-  std::vector<std::array<std::size_t, buckets>> starts(digits);
-  for (const Edge& e : edges)
-    for (unsigned d = 0; d < digits; ++d) ++starts[d][(e.key >> (d * digit)) % buckets];
-  std::vector<Edge> other(edges.size());
-  for (unsigned d = 0; d < digits; ++d) {
-    std::size_t sum = 0;
-    for (std::size_t& start : starts[d]) sum += std::exchange(start, sum);
-    for (const Edge& e : edges) other[starts[d][(e.key >> (d * digit)) % buckets]++] = e;
-    edges.swap(other);
-  }
-}
-
-/// Keys of all edges in the order of their ids.
-/// Throws: strata::numeric_error for a score that is NaN.
-template <class T>
-[[nodiscard]] std::vector<keyed_edge<T>> edge_keys(const graph& g, std::span<const T> scores) {
-  std::vector<keyed_edge<T>> edges(scores.size());
-  const std::size_t tokens = g.tokens();
-  std::vector<T> below(tokens, -std::numeric_limits<T>::infinity());  // keys of the nodes one level below
-  std::vector<T> keys = below;
-  keys.back() = std::numeric_limits<T>::infinity();
-  for (std::size_t level = g.levels(); level > 0; --level) {
-    std::fill(below.begin(), below.end(), -std::numeric_limits<T>::infinity());
-    for (std::size_t t = 0; t < tokens; ++t) {
-      const node n{level, t};
-      const auto count = static_cast<std::size_t>(g.edge_count(n));
-      if (count == 0) continue;
-      const auto first = static_cast<std::size_t>(g.first_edge(n));
-      bool number = true;
-      const auto take = [&](std::size_t e, T& source) {
-        const T score = scores[e];
-        number = number && score == score;
-        const T key = score < keys[t] ? score : keys[t];
-        edges[e] = {falling_bits(key), static_cast<std::uint32_t>(e)};
-        source = source < key ? key : source;
-      };
-      std::size_t e = first;
-      take(e++, below[t]);
-      if (g.has_attention(level))
-        for (std::size_t s = 0; s <= t; ++s)
-          for (const std::size_t last = e + g.heads(); e < last; ++e) take(e, below[s]);
-      if (g.has_mlp(level)) take(e, below[t]);
-      if (!number)
-        raise<numeric_error>("level ", level, ", token ", t, ": the score of an incoming edge is not a number");
-    }
-    keys.swap(below);
-  }
-  return edges;
-}
-
-/// Target and source of edges, faster than graph::at: within a layer they are those of any other layer.
-class edge_ends {
+class sorted_order {
  public:
-  explicit edge_ends(const graph& g) : graph_(g) {
-    if (g.layers() == 1) return;
-    in_layer_.resize(
-        static_cast<std::size_t>(g.first_edge({g.attention_level(1), g.layers() == 2 ? g.tokens() - 1 : 0})));
-    for (std::size_t e = 0; e < in_layer_.size(); ++e) {
-      const edge at = g.at(e);
-      in_layer_[e] = {index(at.level, at.target), index(at.level - 1, at.source)};
-    }
+  sorted_order(const graph& g, std::span<const T> scores)
+      : scores_(scores), nodes_(reaching<T>(g, scores).take()), order_(g.edge_count()) {
+    const auto leading_bits = std::clamp(static_cast<unsigned>(std::bit_width(scores.size())), 10U, 20U) - 4;
+    shift_ = 8 * static_cast<unsigned>(sizeof(T)) - leading_bits;
   }
 
-  struct ends {
-    std::uint32_t target, source;  // level · tokens + token
-  };
-  [[nodiscard]] ends operator()(std::uint32_t e) const {
-    const std::size_t layer = in_layer_.empty() ? 0 : e / in_layer_.size();
-    if (layer + 1 >= graph_.layers()) {
-      const edge at = graph_.at(e);
-      return {index(at.level, at.target), index(at.level - 1, at.source)};
+  [[nodiscard]] edge_order take_first(std::size_t wanted) {
+    if (wanted > 0) {
+      {
+        const std::vector<high_edge> high = high_edges<T>(nodes_, scores_);
+        lay_out(wanted, high);
+        put_high(high);
+      }
+      put_low();
+      sort();
     }
-    const ends first = in_layer_[e - layer * in_layer_.size()];
-    const std::uint32_t up = index(layer * (graph_.parallel() ? 1 : 2), 0);
-    return {first.target + up, first.source + up};
-  }
-  [[nodiscard]] std::uint32_t index(std::size_t level, std::size_t token) const {
-    return static_cast<std::uint32_t>(level * graph_.tokens() + token);
+    order_.resize_uninitialised(wanted);
+    return std::move(order_);
   }
 
  private:
-  graph graph_;
-  std::vector<ends> in_layer_;
+  using bits = decltype(falling_bits(T{}));
+
+  // The low edges whose scores begin with the same bits, and the high ones that follow any of them.
+  struct bucket {
+    std::uint32_t low_end = 0;  // in low_; until all are there, the place for the next
+    std::uint32_t begin = 0;    // in the order
+  };
+  struct gap {
+    std::uint32_t high = 0;   // edges in it
+    std::uint32_t begin = 0;  // in the order; until all are there, what begins behind the place for the next
+  };
+
+  [[nodiscard]] std::size_t bucket_of(bits key) const { return static_cast<std::size_t>(key >> shift_); }
+
+  // For the low r that a bucket holds, beginning with number r: calls each_gap(gap) for the gaps that follow it, then
+  // each_r(its id, edges in these gaps). Leaves r at the first one behind.
+  template <class EachGap, class EachR>
+  void for_each_low_r(std::size_t b, std::size_t& r, EachGap each_gap, EachR each_r) {
+    while (r < nodes_.size() && bucket_of(falling_bits(nodes_[r].key)) == b) {
+      const std::uint32_t id = nodes_[r].by.id;
+      std::size_t high = 0;
+      do {
+        high += gaps_[++r].high;
+        each_gap(gaps_[r]);
+      } while (r < nodes_.size() && nodes_[r].by.score > nodes_[r].key);
+      each_r(id, high);
+    }
+  }
+
+  // Buckets and gaps, until they hold the wanted number of edges.
+  void lay_out(std::size_t wanted, std::span<const high_edge> high) {
+    std::vector<std::uint32_t> low(std::size_t{1} << (8 * sizeof(T) - shift_));
+    for (const reached_node<T>& n : nodes_) {
+      const bits key = falling_bits(n.key);
+      for (const T score : scores_.subspan(n.first, n.count))
+        if (const bits own = falling_bits(score); own >= key) ++low[bucket_of(own)];
+    }
+    gaps_.resize(nodes_.size() + 1);
+    for (const high_edge& e : high) ++gaps_[e.gap].high;
+    std::uint32_t end = 0;
+    for (std::size_t r = 1; end < wanted;) {
+      const std::size_t b = buckets_.size();
+      buckets_.push_back({low_edges_, end});
+      low_edges_ += low[b];
+      end += low[b];
+      for_each_low_r(
+          b, r, [&](gap& g) { g.begin = end += g.high; }, [](auto, auto) {});
+    }
+    order_.resize_uninitialised(end);
+  }
+
+  void put_high(std::span<const high_edge> high) {
+    const auto ids = order_.narrow_ids();
+    for (const high_edge& e : high)
+      if (gap& g = gaps_[e.gap]; g.begin > 0) ids[--g.begin] = e.id;  // 0: not laid out, for a low r comes before
+  }
+
+  void put_low() {
+    low_.resize(low_edges_);
+    keyed_edge<T>* const low = low_.data();
+    bucket* const buckets = buckets_.data();
+    const auto last = static_cast<bits>((static_cast<bits>(buckets_.size()) << shift_) - 1);
+    for (const reached_node<T>& n : nodes_) {
+      const bits key = falling_bits(n.key);
+      if (key > last) return;
+      const std::uint32_t end = n.first + n.count;
+      for (std::uint32_t e = n.first; e < end; ++e)
+        if (const bits own = falling_bits(scores_[e]); own - key <= last - key)
+          low[buckets[bucket_of(own)].low_end++] = {own, e};
+    }
+  }
+
+  void sort() {
+    score_sort<T> sort(scores_);
+    const auto ids = order_.narrow_ids();
+    std::vector<std::uint32_t> low;
+    std::size_t r = 1;
+    for (std::size_t b = 0, low_begin = 0; b < buckets_.size(); low_begin = buckets_[b++].low_end) {
+      const auto edges = std::span(low_).subspan(low_begin, buckets_[b].low_end - low_begin);
+      const std::size_t begin = buckets_[b].begin;
+      const std::size_t end = b + 1 < buckets_.size() ? buckets_[b + 1].begin : ids.size();
+      const bool only_low = begin + edges.size() == end;
+      low.resize(only_low ? 0 : edges.size());
+      sort(edges, only_low ? ids.data() + begin : low.data());
+      // The high edges, which lie behind the places of the low ones, move forward between them.
+      auto from = low.begin();
+      auto to = ids.begin() + static_cast<std::ptrdiff_t>(begin);
+      auto high = to + static_cast<std::ptrdiff_t>(edges.size());
+      for_each_low_r(
+          b, r, [&](const gap& g) { sort(ids.subspan(g.begin, g.high)); },
+          [&](std::uint32_t id, std::size_t count) {
+            if (count == 0) return;
+            const auto behind = std::find(from, low.end(), id) + 1;
+            to = std::copy(from, behind, to);
+            from = behind;
+            const auto high_end = high + static_cast<std::ptrdiff_t>(count);
+            to = std::copy(high, high_end, to);
+            high = high_end;
+          });
+      std::copy(from, low.end(), to);
+    }
+  }
+
+  std::span<const T> scores_;
+  std::vector<reached_node<T>> nodes_;
+  unsigned shift_ = 0;
+  std::vector<bucket> buckets_;
+  std::vector<gap> gaps_;  // gap number g: before the r of this number
+  std::vector<keyed_edge<T>, uninitialised_allocator<keyed_edge<T>>> low_;
+  std::uint32_t low_edges_ = 0;
+  edge_order order_;
 };
 
 /// Requires: fewer than 2³² edges.
-/// Cost:     O(E), and O(n log n) for n edges of equal key; 8 to 16 bytes an edge on the way for float, twice that for
-/// double.
+/// Throws:   strata::numeric_error for a score that is NaN.
+/// Cost:     four passes over the scores, and O(n) for the n edges wanted, but O(log(nodes)) for each high edge.
+/// Memory:   beside scores and order 8 bytes (16 for double) an edge, at most 12 (20) where many scores begin with the same
+///           bits; 4 (8) for each head of each node; and some 10 MiB.
 template <class T>
 [[nodiscard]] edge_order whole_order(const graph& g, std::span<const T> scores, edge_id limit) {
-  STRATA_ASSERT(scores.size() == g.edge_count() && scores.size() <= std::numeric_limits<std::uint32_t>::max(),
+  STRATA_ASSERT(scores.size() == g.edge_count() && scores.size() < std::numeric_limits<std::uint32_t>::max(),
                 "whole_order: one score for each edge, fewer than 2^32");
-  std::vector<keyed_edge<T>> edges = edge_keys(g, scores);
-  radix_sort(edges);
-
-  constexpr std::uint32_t never = std::numeric_limits<std::uint32_t>::max();
-  const edge_ends ends_of(g);
-  std::vector<std::uint32_t> reached((g.levels() + 1) * g.tokens(),
-                                     never);  // number of the node in the order of reaching
-  std::uint32_t next_number = 0;
-  std::size_t missing = reached.size() - (g.tokens() - 1) * (g.parallel() ? 1 : 2);  // the last layer has fewer nodes
-  const auto reach = [&](std::uint32_t at) {
-    if (reached[at] != never) return false;
-    reached[at] = next_number++;
-    --missing;
-    return true;
-  };
-
-  struct candidate {
-    T score;
-    std::uint32_t reached, id, source;
-    bool operator<(const candidate& best) const {  // std's heaps keep the largest on top
-      return score != best.score ? score < best.score : reached != best.reached ? reached > best.reached : id > best.id;
-    }
-  };
-  std::vector<candidate> heap;
-  edge_order order(g.edge_count());
-  const auto wanted = static_cast<std::size_t>(std::min<edge_id>(limit, edges.size()));
-  order.reserve(wanted);
-  reach(ends_of.index(g.levels(), g.tokens() - 1));
-  for (std::size_t i = 0; order.size() < wanted;) {
-    std::size_t end = i + 1;
-    while (end < edges.size() && edges[end].key == edges[i].key) ++end;
-    if (end == i + 1) {
-      order.push_back(edges[i].id);
-      if (missing > 0) reach(ends_of(edges[i].id).source);
-      i = end;
-      continue;
-    }
-    // Among edges of equal key: best first, beginning with those whose target has been reached. Their ids rise.
-    const auto offer = [&](const keyed_edge<T>& e, edge_ends::ends at) {
-      heap.push_back({scores[e.id], reached[at.target], e.id, at.source});
-      std::push_heap(heap.begin(), heap.end());
-    };
-    for (std::size_t k = i; k < end; ++k)
-      if (const auto at = ends_of(edges[k].id); reached[at.target] != never) offer(edges[k], at);
-    while (!heap.empty() && order.size() < wanted) {
-      std::pop_heap(heap.begin(), heap.end());
-      const candidate best = heap.back();
-      heap.pop_back();
-      order.push_back(best.id);
-      if (missing == 0 || !reach(best.source) || best.source < g.tokens()) continue;
-      const node source{best.source / g.tokens(), best.source % g.tokens()};
-      const auto first = static_cast<std::uint32_t>(g.first_edge(source));
-      const auto after = first + static_cast<std::uint32_t>(g.edge_count(source));
-      const auto group = edges.begin() + static_cast<std::ptrdiff_t>(i);
-      const auto group_end = edges.begin() + static_cast<std::ptrdiff_t>(end);
-      auto e =
-          std::lower_bound(group, group_end, first, [](const keyed_edge<T>& a, std::uint32_t id) { return a.id < id; });
-      for (; e != group_end && e->id < after; ++e) offer(*e, ends_of(e->id));
-    }
-    heap.clear();
-    i = end;
-  }
-  return order;
+  return sorted_order<T>(g, scores).take_first(static_cast<std::size_t>(std::min<edge_id>(limit, scores.size())));
 }
 
 }  // namespace strata::detail
