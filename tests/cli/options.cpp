@@ -52,7 +52,28 @@ TEST_CASE("sizes") {
   CHECK(trace["options"]["sizes"] == nlohmann::json{0.01, 0.5});
   REQUIRE(trace["curve"].size() == 2);
   for (const auto& point : as_text()["curve"])
-    if (point["size"] == 0.01) CHECK(point == trace["curve"][0]);
+    if (point["size"] == 0.01) {
+      CHECK(point["edges"] == trace["curve"][0]["edges"]);
+      CHECK(point["kl"].get<double>() == doctest::Approx(trace["curve"][0]["kl"].get<double>()).epsilon(1e-3));
+    }
+}
+
+TEST_CASE("sizes above --max-size are left out, and the others stay as they are") {
+  const auto trace = program::json_of({"--text", prompt, "--max-size", "0.1"});
+  REQUIRE(trace["curve"].size() == 22);
+  CHECK(trace["options"]["sizes"].size() == 22);
+  for (std::size_t i = 0; i < 22; ++i) {
+    CHECK(trace["curve"][i]["edges"] == as_text()["curve"][i]["edges"]);
+    CHECK(trace["curve"][i]["kl"].get<double>() ==
+          doctest::Approx(as_text()["curve"][i]["kl"].get<double>()).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("the result is the same for any number of threads") {
+  CHECK(program::json_of({"--text", prompt, "--threads", "1"}) == as_text());
+#if defined(STRATA_USE_OPENMP)
+  CHECK(program::json_of({"--text", prompt, "--threads", "3"}) == as_text());
+#endif
 }
 
 TEST_CASE("the three ways to mask attention give three curves") {

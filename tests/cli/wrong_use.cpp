@@ -84,6 +84,12 @@ TEST_CASE("a prompt that is longer than the context") {
   check_refused(run({"info", "--tokens", "many"}), 2, "--tokens");
 }
 
+TEST_CASE("threads and largest sizes that cannot be had") {
+  for (const char* wrong : {"0", "-1", "x", "1.5", ""}) check_refused(trace_with({"--threads", wrong}), 2, "threads: ");
+  for (const char* wrong : {"x", ""}) check_refused(trace_with({"--max-size", wrong}), 2, "--max-size: ");
+  check_refused(trace_with({"--max-size", "0"}), 2, "the largest size wanted is 0, below all of the sizes");
+}
+
 TEST_CASE("sizes outside (0, 1] or not rising") {
   for (const char* wrong : {"0", "-0.1", "1.5", "0.1,2", "nan", "inf", "0.2,0.1", "0.1,0.1"})
     check_refused(trace_with({"--sizes", wrong}), 2, "size ");
