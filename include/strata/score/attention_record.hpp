@@ -34,15 +34,18 @@ class attention_pattern {
     for (std::size_t i = 0; i < block.rows; ++i) {
       const std::size_t t = row0 + i;
       const std::span<T> row = weights_.row(head * tokens + t);
-      T lowest = 0;
-      for (std::size_t s = 0; s < block.cols; ++s) row[s] = block.data[i * block.row_stride + s * block.col_stride];
+      if (block.col_stride == 1)
+        std::copy_n(block.row(i).begin(), block.cols, row.begin());
+      else
+        for (std::size_t s = 0; s < block.cols; ++s) row[s] = block(i, s);
       std::fill(row.begin() + static_cast<std::ptrdiff_t>(block.cols), row.end(), T{0});
-      for (const T weight : row.first(t + 1)) lowest = weight < lowest ? weight : lowest;
+      unsigned negative = 0;  // in a form that vectorises
+      for (const T weight : row.first(t + 1)) negative |= weight < 0 ? 1U : 0U;
       if (!all_finite<T>(row))
         raise<numeric_error>("layer ", layer, ", token ", t, ", head ", head, ": an attention weight is not finite");
-      if (lowest < 0)
+      if (negative != 0)
         raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": attend got a negative weight (",
-                              lowest, "); it takes the weights after the softmax");
+                              *std::min_element(row.begin(), row.end()), "); it takes the weights after the softmax");
       for (std::size_t s = t + 1; s < tokens; ++s)
         if (row[s] != 0)
           raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": the weight of the later token ", s,

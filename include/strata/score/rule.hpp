@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "strata/core/matrix_view.hpp"
+#include "strata/forward/norm.hpp"
 
 namespace strata {
 
@@ -38,8 +39,7 @@ concept score_rule = requires(const R& rule, const head_contributions<T>& head, 
 /// Divides the scores of a node by their sum; where it is 0, all become 0. NaN stays NaN, and is refused by the search.
 template <class T>
 void divide_by_sum(std::span<T> scores) {
-  double sum = 0;
-  for (const T s : scores) sum += static_cast<double>(s);
+  const double sum = detail::sum_over<T>(scores, [](double s) { return s; });
   for (T& s : scores) s = sum == 0 ? T{0} : static_cast<T>(static_cast<double>(s) / sum);
 }
 
