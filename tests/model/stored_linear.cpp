@@ -65,7 +65,7 @@ TEST_CASE("tensors one below the other, with biases") {
   strata::matrix<double> m;
   std::vector<double> bias;
   const std::vector<double> rows{0, 100, 0, 200, 100, 300};
-  for (const std::size_t threads : {1, 2}) {
+  for (const std::size_t threads : {1U, 2U}) {
     linear.expand_into(m, bias, threads);
     for (std::size_t r = 0; r < 6; ++r)
       for (std::size_t c = 0; c < 3; ++c) CHECK(m(r, c) == rows[r] + static_cast<double>(c));

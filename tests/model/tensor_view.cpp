@@ -63,7 +63,7 @@ TEST_CASE("a tensor of several pieces, in one thread and in more") {
     std::vector<float> values(count);
     for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i);
     const auto tensor = safetensors_writer::f32("x", {count}, values);
-    for (const std::size_t threads : {1, 2, 3}) {
+    for (const std::size_t threads : {1U, 2U, 3U}) {
       std::vector<double> out(count);
       strata::expand(view_of(tensor), std::span<double>(out), threads);
       CHECK(std::equal(out.begin(), out.end(), values.begin()));
