@@ -104,7 +104,7 @@ namespace detail {
 ///           that breaks the contract or does not add up; strata::numeric_error for NaN or infinity; strata::cancelled
 ///           when progress says so.
 /// Cost:     one recorded run, the search, and one sweep over the different numbers of edges, or a masked run for each
-///           where the model has no sweep; with `check`, up to twelve runs of up to seven tokens before.
+///           where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
                                                          const trace_options& options = {}, const Rule& rule = Rule{}) {

@@ -64,11 +64,13 @@ TEST_CASE("tensors one below the other, with biases") {
   CHECK(linear.elements() == 6 * 3 + 6);
   strata::matrix<double> m;
   std::vector<double> bias;
-  linear.expand_into(m, bias);
   const std::vector<double> rows{0, 100, 0, 200, 100, 300};
-  for (std::size_t r = 0; r < 6; ++r)
-    for (std::size_t c = 0; c < 3; ++c) CHECK(m(r, c) == rows[r] + static_cast<double>(c));
-  CHECK(bias == rows);
+  for (const std::size_t threads : {1U, 2U}) {
+    linear.expand_into(m, bias, threads);
+    for (std::size_t r = 0; r < 6; ++r)
+      for (std::size_t c = 0; c < 3; ++c) CHECK(m(r, c) == rows[r] + static_cast<double>(c));
+    CHECK(bias == rows);
+  }
 }
 
 TEST_CASE("a bias that is there and that the settings do not know would change the result: it is refused") {
@@ -88,7 +90,7 @@ TEST_CASE("a transposed tensor, larger than a block of the transposition") {
   const stored_linear::part parts[] = {{"c", 70}};
   strata::matrix<float> m;
   std::vector<float> bias{1};
-  stored_linear(weights, parts, 5, false, true).expand_into(m, bias);
+  stored_linear(weights, parts, 5, false, true).expand_into(m, bias, 2);
   CHECK(bias.empty());
   REQUIRE(m.rows() == 70);
   for (std::size_t r = 0; r < 70; ++r)

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,21 @@ TEST_CASE("expansion of real types is exact, F64 to float is rounded to nearest"
   const auto specials = expanded<double>(view_of(safetensors_writer::f16("x", {2}, {1e6F, -1e6F})));
   CHECK(specials ==
         std::vector<double>{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()});
+}
+
+TEST_CASE("a tensor of several pieces, in one thread and in more") {
+  constexpr std::size_t piece = std::size_t{1} << 18;
+  for (const std::size_t count : {piece, piece + 1, 3 * piece - 1}) {
+    CAPTURE(count);
+    std::vector<float> values(count);
+    for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i);
+    const auto tensor = safetensors_writer::f32("x", {count}, values);
+    for (const std::size_t threads : {1U, 2U, 3U}) {
+      std::vector<double> out(count);
+      strata::expand(view_of(tensor), std::span<double>(out), threads);
+      CHECK(std::equal(out.begin(), out.end(), values.begin()));
+    }
+  }
 }
 
 TEST_CASE("expansion of integers and booleans") {

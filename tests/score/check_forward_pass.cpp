@@ -4,8 +4,13 @@
 
 #include <limits>
 #include <set>
+#include <span>
 #include <string>
+#include <vector>
 
+#include "strata/forward/mask_list.hpp"
+#include "strata/forward/masker.hpp"
+#include "strata/model/decoder.hpp"
 #include "support/plain_models.hpp"
 
 using plain::mistake;
@@ -97,4 +102,56 @@ TEST_CASE("the wrong block kind is refused") {
 TEST_CASE("equal tokens, and a first MLP that gives zeros, are no reason to refuse a parallel block") {
   plain::model model("gpt_neox");
   CHECK_NOTHROW(static_cast<void>(strata::check_forward_pass(model, std::vector<strata::token_id>{5, 5, 5})));
+}
+
+namespace {
+
+// The decoder, with its calls counted, and with wrong logits for one of the masks of a batch or of a sweep.
+struct altered {
+  using scalar = double;
+  static constexpr std::size_t none = 2;
+
+  strata::model_shape shape() const { return decoder.shape(); }
+
+  template <class Hooks>
+  std::vector<double> forward(std::span<const strata::token_id> tokens, Hooks& hooks, std::size_t batch = 1) {
+    ++runs;
+    std::vector<double> logits = decoder.forward(tokens, hooks, batch);
+    if (batch > 1 && wrong_in_batch != none) logits[wrong_in_batch * shape().vocabulary] += 1;
+    return logits;
+  }
+
+  template <strata::mask_list Masks>
+  std::vector<double> sweep(std::span<const strata::token_id> tokens, const Masks& masks,
+                            strata::attention_mask variant, const strata::sweep_progress& progress) {
+    ++runs;
+    std::vector<double> logits = decoder.sweep(tokens, masks, variant, progress);
+    if (wrong_in_sweep != none) logits[wrong_in_sweep * shape().vocabulary] += 1;
+    return logits;
+  }
+
+  strata::decoder<double> decoder;
+  std::size_t wrong_in_batch = none, wrong_in_sweep = none;
+  int runs = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a batch and a sweep that are wrong for any of their masks are refused") {
+  const auto tokens = tokens_of("llama_bias");
+  const auto model = strata::decoder<double>::load(goldens::model_folder("llama_bias"));
+  for (const std::size_t mask : {std::size_t{0}, std::size_t{1}}) {
+    CAPTURE(mask);
+    altered batch{model}, sweep{model};
+    batch.wrong_in_batch = mask;
+    sweep.wrong_in_sweep = mask;
+    CHECK_THROWS_AS(static_cast<void>(strata::check_forward_pass(batch, tokens)), strata::contract_error);
+    CHECK_THROWS_AS(static_cast<void>(strata::check_forward_pass(sweep, tokens)), strata::contract_error);
+  }
+}
+
+TEST_CASE("seven runs are enough, since each of them expands the weights of a model that is too large for the memory") {
+  altered model{strata::decoder<double>::load(goldens::model_folder("llama_bias"))};
+  CHECK_NOTHROW(static_cast<void>(strata::check_forward_pass(model, tokens_of("llama_bias"))));
+  CHECK(model.runs == 7);
 }

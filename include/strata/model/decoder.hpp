@@ -39,7 +39,7 @@ struct load_options {
   /// Bytes that expanded weights may take. Where all of them need more, they stay in the mapped files and are expanded
   /// layer by layer in each run, which is slower and gives the same bits.
   std::size_t max_memory = default_weight_memory();
-  std::size_t threads = 1;  // of every run; needs OpenMP. The bits are the same for any number
+  std::size_t threads = 1;  // of loading and of every run; needs OpenMP. The bits are the same for any number
 };
 
 /// T: float for work, double for reference.
@@ -58,10 +58,8 @@ class decoder {
   ///         strata::option_error for a number of threads that cannot be had.
   explicit decoder(model_description model, const load_options& options = {})
       : config_(std::move(model.config)),
-        weights_(config_, std::move(model.weights), model.layout, options.max_memory),
-        threads_(options.threads) {
-    detail::check_threads(threads_);
-  }
+        threads_(checked(options.threads)),
+        weights_(config_, std::move(model.weights), model.layout, options.max_memory, threads_) {}
 
   [[nodiscard]] const decoder_config& config() const { return config_; }
   [[nodiscard]] model_shape shape() const { return config_.shape(); }
@@ -274,9 +272,14 @@ class decoder {
     return logits;
   }
 
+  static std::size_t checked(std::size_t threads) {
+    detail::check_threads(threads);
+    return threads;
+  }
+
   decoder_config config_;
-  decoder_weights<T> weights_;
   std::size_t threads_;
+  decoder_weights<T> weights_;
 };
 
 static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>>);

@@ -27,11 +27,12 @@ template <class T>
 class decoder_weights {
  public:
   /// max_memory: bytes that expanded weights may take; above it they are expanded when they are needed.
+  /// threads:    of an expansion.
   /// Throws: strata::data_error for a tensor that is missing, or has another shape than the configuration asks for; all
   ///         are looked at before memory is taken for any.
   decoder_weights(const decoder_config& config, std::shared_ptr<const weight_files> files, const weight_layout& names,
-                  std::size_t max_memory)
-      : files_(std::move(files)) {
+                  std::size_t max_memory, std::size_t threads)
+      : files_(std::move(files)), threads_(threads) {
     const auto matrix_of = [&](std::string_view name, std::size_t rows) {
       return detail::find_tensor(*files_, std::string(name) + ".weight", {rows, config.width});
     };
@@ -70,7 +71,7 @@ class decoder_weights {
   /// The weights of a layer, which may lie in `scratch`: valid until that is used again.
   [[nodiscard]] const layer_weights<T>& layer(std::size_t l, layer_weights<T>& scratch) const {
     if (expanded()) return layers_[l];
-    stored_[l].expand_into(scratch);
+    stored_[l].expand_into(scratch, threads_);
     return scratch;
   }
 
@@ -101,16 +102,17 @@ class decoder_weights {
  private:
   void expand_all(const decoder_config& config) {
     expanded_embedding_.resize_uninitialised(config.vocabulary, config.width);
-    expand(embedding_, expanded_embedding_.values());
+    expand(embedding_, expanded_embedding_.values(), threads_);
     if (!tied_) {
       expanded_unembedding_.resize_uninitialised(config.vocabulary, config.width);
-      expand(unembedding_, expanded_unembedding_.values());
+      expand(unembedding_, expanded_unembedding_.values(), threads_);
     }
     layers_.resize(stored_.size());
-    for (std::size_t l = 0; l < stored_.size(); ++l) stored_[l].expand_into(layers_[l]);
+    for (std::size_t l = 0; l < stored_.size(); ++l) stored_[l].expand_into(layers_[l], threads_);
   }
 
   std::shared_ptr<const weight_files> files_;  // what the tensors below lie in
+  std::size_t threads_;
   tensor_view embedding_, unembedding_;
   std::vector<detail::stored_layer> stored_;
   std::size_t elements_ = 0;

@@ -122,11 +122,11 @@ class stored_layer {
 
   /// Keeps the memory that `out` has.
   template <class T>
-  void expand_into(layer_weights<T>& out) const {
-    qkv_.expand_into(out.qkv, out.qkv_bias);
-    output_.expand_into(out.output, out.output_bias);
-    gate_up_.expand_into(out.gate_up, out.gate_up_bias);
-    down_.expand_into(out.down, out.down_bias);
+  void expand_into(layer_weights<T>& out, std::size_t threads) const {
+    qkv_.expand_into(out.qkv, out.qkv_bias, threads);
+    output_.expand_into(out.output, out.output_bias, threads);
+    gate_up_.expand_into(out.gate_up, out.gate_up_bias, threads);
+    down_.expand_into(out.down, out.down_bias, threads);
     attention_norm_.expand_into(out.attention_norm);
     attention_post_norm_.expand_into(out.attention_post_norm);
     mlp_norm_.expand_into(out.mlp_norm);

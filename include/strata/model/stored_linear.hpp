@@ -14,6 +14,8 @@
 
 #include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
+#include "strata/core/matrix_view.hpp"
+#include "strata/detail/parallel.hpp"
 #include "strata/model/tensor_view.hpp"
 #include "strata/model/weight_files.hpp"
 #include "strata/model/weight_layout.hpp"
@@ -94,12 +96,12 @@ class stored_linear {
 
   /// Shape:    weights becomes (rows, cols), bias (rows) or empty.
   template <class T>
-  void expand_into(matrix<T>& weights, std::vector<T>& bias) const {
+  void expand_into(matrix<T>& weights, std::vector<T>& bias, std::size_t threads = 1) const {
     weights.resize_uninitialised(rows_, cols_);
     bias.clear();
     std::size_t first = 0;
     for (const piece& p : pieces_) {
-      expand_weight(p, weights.view().row_range(first, p.rows));
+      expand_weight(p, weights.view().row_range(first, p.rows), threads);
       if (p.bias) expand_bias(p, bias);
       first += p.rows;
     }
@@ -114,27 +116,29 @@ class stored_linear {
   };
 
   template <class T>
-  void expand_weight(const piece& p, matrix_view<T> to) const {
+  void expand_weight(const piece& p, matrix_view<T> to, std::size_t threads) const {
     if (transposed_) {
       matrix<T> stored;
       stored.resize_uninitialised(cols_, p.rows);
-      expand(p.weight, stored.values());
-      transpose(stored, to);
+      expand(p.weight, stored.values(), threads);
+      transpose(stored, to, threads);
     } else if (p.order == row_order::as_computed) {
-      expand(p.weight, std::span<T>(to.data, to.rows * to.cols));
+      expand(p.weight, std::span<T>(to.data, to.rows * to.cols), threads);
     } else {
-      for (std::size_t r = 0; r < p.rows; ++r)
+      parallel_rows(threads, p.rows, [&](std::size_t r) {
         expand_rows(p.weight, stored_row(p.order, r, p.rows, head_width_), to.row(r));
+      });
     }
   }
 
   template <class T>
-  static void transpose(const matrix<T>& from, matrix_view<T> to) {
+  static void transpose(const matrix<T>& from, matrix_view<T> to, std::size_t threads) {
     constexpr std::size_t block = 32;  // rows that are written while their cache lines are there
-    for (std::size_t first = 0; first < to.rows; first += block)
+    parallel_for(threads, (to.rows + block - 1) / block, [&](std::size_t b) {
+      const std::size_t first = b * block, end = std::min(first + block, to.rows);
       for (std::size_t j = 0; j < to.cols; ++j)
-        for (std::size_t i = first; i < std::min(first + block, to.rows); ++i)
-          to.data[i * to.row_stride + j] = from.data()[j * from.cols() + i];
+        for (std::size_t i = first; i < end; ++i) to.data[i * to.row_stride + j] = from.data()[j * from.cols() + i];
+    });
   }
 
   template <class T>

@@ -14,6 +14,7 @@
 
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
+#include "strata/detail/parallel.hpp"
 #include "strata/model/element_type.hpp"
 #include "strata/model/quantised.hpp"
 
@@ -123,13 +124,18 @@ void expand_from(const tensor_view& tensor, std::size_t first, std::span<T> out)
 /// The values of the tensor: F64, F32, F16, BF16 and quantised types to float or double, integers and booleans to
 /// std::int32_t.
 /// Requires: as many places as the tensor has elements.
+/// threads:  at most so many; the values are the same for any number.
 /// Throws:   strata::data_error if the tensor is not of such a type, or an integer does not fit.
 /// Cost:     one pass, no allocation.
 /// Accuracy: exact, but for F64 to float, which rounds to nearest; the values of quantised types are defined in float.
 template <class T>
-void expand(const tensor_view& tensor, std::span<T> out) {
+void expand(const tensor_view& tensor, std::span<T> out, std::size_t threads = 1) {
   STRATA_ASSERT(out.size() == tensor.elements(), "expand: as many places as the tensor has elements");
-  detail::expand_from(tensor, 0, out);
+  constexpr std::size_t piece = std::size_t{1} << 18;  // whole blocks of every type
+  const std::size_t pieces = std::max<std::size_t>(1, (out.size() + piece - 1) / piece);
+  detail::parallel_for(threads, pieces, [&](std::size_t i) {
+    detail::expand_from(tensor, i * piece, out.subspan(i * piece, std::min(piece, out.size() - i * piece)));
+  });
 }
 
 /// The same for some consecutive rows (entries of the first dimension).
