@@ -83,15 +83,18 @@ quietly() {
   }
 }
 
-# fast_options: what g++ can have beside the least: threads, and the matrix products of a CBLAS where one is installed.
+# fast_options: what the compiler can have beside the least: threads, and OpenBLAS for matrix products (but not the one that
+# only programs of one thread may call).
 fast_options() {
-  echo -DSTRATA_USE_OPENMP=ON
-  if echo 'int main() {}' | g++ -x c++ - -o /dev/null -lopenblas 2>/dev/null &&
-    [ -z "$(echo '#if !__has_include(<cblas.h>)
-missing
-#endif' | g++ -E -P -x c++ -)" ]; then
+  probe=$(mktemp)
+  if echo 'int main() {}' | ${CXX-c++} -fopenmp -x c++ - -o "$probe" 2>/dev/null; then
+    echo -DSTRATA_USE_OPENMP=ON
+  fi
+  if printf '#include <cblas.h>\nint main() { return openblas_get_parallel() == 0; }\n' |
+    ${CXX-c++} -x c++ - -o "$probe" -lopenblas 2>/dev/null && "$probe"; then
     echo -DSTRATA_USE_BLAS=ON
   fi
+  rm -f "$probe"
 }
 
 # Threads that wait for each other give their processor to others: with something else running on the machine, waiting in a

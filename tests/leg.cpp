@@ -54,6 +54,17 @@ std::string processor() {
   return STRATA_NATIVE ? " native" : "";
 }
 
+std::string libraries() {
+  std::string out;
+#if defined(STRATA_USE_BLAS)
+  out += " blas";
+#endif
+#if defined(STRATA_USE_OPENMP) && defined(_OPENMP)
+  out += " threads";
+#endif
+  return out;
+}
+
 std::string sanitizers() {
   std::string out;
 #if HAS_FEATURE(address_sanitizer) || defined(__SANITIZE_ADDRESS__)
@@ -85,7 +96,7 @@ int main(int argc, char** argv) {
     std::printf("not stopped: %d\n", result);
     return 0;
   }
-  const std::string found = compiler() + build() + processor() + sanitizers();
+  const std::string found = compiler() + build() + processor() + libraries() + sanitizers();
   const char* expected = std::getenv("STRATA_LEG");
   std::printf("this build: %s\nSTRATA_LEG: %s\n", found.c_str(), expected != nullptr ? expected : "not set");
   if (expected == nullptr) return 77;  // ctest: skipped

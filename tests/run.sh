@@ -30,5 +30,5 @@ fi
 [ -e models/SmolLM2-135M-Instruct.Q4_1.gguf ] ||
   echo 'SmolLM2 is not tested: sh examples/get_smollm2.sh fetches it' >&2
 
-leg release g++ 'gcc release native' -DSTRATA_USE_BLAS=ON -DSTRATA_USE_OPENMP=ON "$@"
+leg release g++ 'gcc release native blas threads' -DSTRATA_USE_BLAS=ON -DSTRATA_USE_OPENMP=ON "$@"
 leg asan clang++ 'clang debug address undefined' "$@"

@@ -1,6 +1,6 @@
 /// The s-Trace of one prompt: which part of the model's computation made the prediction, at every size.
 ///
-///   prompt → recorded run → edge scores → edge order → prefix masks → masked runs → divergences → curve
+///   prompt → recorded run → edge scores → edge order → nested subgraphs → masked runs → divergences → curve
 ///
 /// Source: Kervadec et al., Tracing Computation Density in LLMs, arXiv 2605.27033.
 #pragma once
@@ -46,8 +46,9 @@ struct trace_options {
   std::optional<token_id> target;  // whose cross-entropy and rank are measured
   double max_size = 1;             // larger sizes are left out; it bounds the search
   std::size_t batch = 1;           // masks in one call of a pass that takes batches and has no sweep
-  std::size_t threads = 1;         // of what is not the model's; needs OpenMP. The bits are the same for any number
-  bool check = true;               // check_forward_pass on a few tokens before anything is scored
+  std::size_t threads = 1;  // of all that is not the model's (a decoder has its own, in load_options); needs OpenMP.
+                            // The bits are the same for any number
+  bool check = true;        // check_forward_pass on a few tokens before anything is scored
   bool keep_scores = false;
   std::function<bool(const trace_progress&)> progress;  // false: stop
 };

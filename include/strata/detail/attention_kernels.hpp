@@ -34,6 +34,7 @@ class transposed_keys {
       for (std::size_t j = 0; j < head_width; ++j) {
         T* const to = values_.data() + j * stride + first;
         for (std::size_t i = 0; i < count; ++i) to[i] = keys[i][j];
+        std::fill(to + count, to + block, T{0});
       }
     }
   }
@@ -86,7 +87,8 @@ void attention_scores(matrix_view<const T> queries, const transposed_keys<T>& ke
                     queries.col_stride == 1 && out.col_stride == 1,
                 "attention_scores: shapes do not match");
   constexpr std::size_t step = lanes<T, Arch>::size;
-  constexpr std::size_t registers = step <= 16 ? 2 : 1;  // the keys' padding is 16
+  static_assert(step <= 16, "the keys' padding is 16");
+  constexpr std::size_t registers = 2;
   const auto columns = [&](matrix_view<const T> q, matrix_view<T> to, auto rows) {
     std::size_t first = 0;
     for (; first + registers * step <= to.cols; first += registers * step)

@@ -1,4 +1,5 @@
-/// Loops in several threads: OpenMP where STRATA_USE_OPENMP is defined (and the compiler told so), otherwise one.
+/// Loops in several threads: OpenMP where STRATA_USE_OPENMP is defined (and the compiler told so), otherwise one. All
+/// units of a program must be compiled with the same STRATA_USE_… macros.
 ///
 /// What a loop computes must not depend on how many threads there are: bodies write to places of their own, and blocks
 /// of work are cut by the size of the work alone.
@@ -10,12 +11,15 @@
 #include <limits>
 
 #if defined(STRATA_USE_OPENMP)
+#if !defined(_OPENMP)
+#error "STRATA_USE_OPENMP is defined, but the compiler was not told to use OpenMP (-fopenmp)"
+#endif
 #include <omp.h>
 #endif
 
 namespace strata::detail {
 
-/// The number of threads that can be had: those of OpenMP (OMP_NUM_THREADS), 1 without it.
+/// The number of threads that OpenMP would take (OMP_NUM_THREADS), 1 without it.
 [[nodiscard]] inline std::size_t available_threads() {
 #if defined(STRATA_USE_OPENMP)
   return static_cast<std::size_t>(omp_get_max_threads());

@@ -16,9 +16,11 @@
 #include <cblas.h>
 
 #include <limits>
-// Of OpenBLAS only; null in a program that is linked with another.
+#if !defined(OPENBLAS_VERSION)
+// The header is not OpenBLAS's, but the library that is linked may be; null where it is another.
 extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
 extern "C" [[gnu::weak]] int openblas_get_parallel(void);
+#endif
 #endif
 
 namespace strata::detail {
@@ -55,11 +57,15 @@ template <class T>
 
 #if defined(STRATA_USE_BLAS)
 
-/// The threads are ours: an OpenBLAS with threads of its own would change the bits with their number. Of other
-/// libraries the caller sees to it (MKL_NUM_THREADS=1, BLIS_NUM_THREADS=1).
+/// The threads are ours: an OpenBLAS with threads of its own would change the bits with their number. It is told so for
+/// the whole program, there is no other way. Of other libraries the caller sees to it (MKL_NUM_THREADS=1,
+/// BLIS_NUM_THREADS=1).
 inline void use_one_blas_thread() {
   static const bool told = [] {
-    if (openblas_set_num_threads != nullptr) openblas_set_num_threads(1);
+#if !defined(OPENBLAS_VERSION)
+    if (openblas_set_num_threads == nullptr) return false;
+#endif
+    openblas_set_num_threads(1);
     return true;
   }();
   static_cast<void>(told);
@@ -92,13 +98,16 @@ void blas_product(matrix_view<const T> a, matrix_view<const T> b, matrix_view<T>
 /// Whether the products may run in several threads at the same time.
 [[nodiscard]] inline bool products_run_in_threads() {
 #if defined(STRATA_USE_BLAS)
-  return openblas_get_parallel == nullptr || openblas_get_parallel() != 0;
+#if !defined(OPENBLAS_VERSION)
+  if (openblas_get_parallel == nullptr) return true;
+#endif
+  return openblas_get_parallel() != 0;
 #else
   return true;
 #endif
 }
 
-/// The number of threads that can be had: those of OpenMP (OMP_NUM_THREADS), 1 without it.
+/// The number of threads to use where nobody says: those of OpenMP, if the products may run in them.
 [[nodiscard]] inline std::size_t default_threads() { return products_run_in_threads() ? available_threads() : 1; }
 
 /// Throws:   strata::option_error for a number of threads that cannot be had.
@@ -138,25 +147,24 @@ void product(matrix_view<const T> a, matrix_view<const T> b, matrix_view<T> c, s
   if (b.col_stride != 1 && b.row_stride != 1) return product<T>(a, matrix<T>(b), c, threads);
 
   constexpr std::size_t small = std::size_t{1} << 20;  // multiplications that are not worth a second thread
-  constexpr std::size_t block_rows = 384;              // so many that reading b again costs little
-  constexpr std::size_t block_cols = 128;              // the same of a
   if (c.rows * c.cols * a.cols < small) return product_of_block<T>(a, b, c);
-  if (c.rows >= 2 * block_rows) {
-    const std::size_t blocks = c.rows / block_rows;
-    parallel_for(threads, blocks, [&](std::size_t i) {
-      const std::size_t first = i * c.rows / blocks;
-      const std::size_t count = (i + 1) * c.rows / blocks - first;
-      product_of_block<T>(a.row_range(first, count), b, c.row_range(first, count));
-    });
-  } else {
-    constexpr std::size_t most = 4, step = 16;
-    const std::size_t blocks = std::clamp<std::size_t>(c.cols / block_cols, 1, most);
-    const auto begin = [&](std::size_t i) { return i == blocks ? c.cols : i * c.cols / blocks / step * step; };
-    parallel_for(threads, blocks, [&](std::size_t i) {
-      const std::size_t count = begin(i + 1) - begin(i);
-      product_of_block<T>(a, b.col_range(begin(i), count), c.col_range(begin(i), count));
-    });
-  }
+  // Blocks of so many rows that reading b again for each costs little, and of so many columns that the same holds of a.
+  constexpr std::size_t block_rows = 384, block_cols = 512, few_cols = 128, col_step = 16;
+  const std::size_t row_blocks = c.rows >= 2 * block_rows ? c.rows / block_rows : 1;
+  std::size_t col_blocks = c.cols / block_cols;
+  if (row_blocks == 1 && col_blocks < 4) col_blocks = std::min<std::size_t>(4, c.cols / few_cols);
+  if (row_blocks > 1 && col_blocks < 4) col_blocks = 1;
+  col_blocks = std::max<std::size_t>(1, col_blocks);
+  const auto row = [&](std::size_t i) { return i * c.rows / row_blocks; };
+  const auto col = [&](std::size_t j) {
+    return j == col_blocks ? c.cols : j * c.cols / col_blocks / col_step * col_step;
+  };
+  parallel_for(threads, row_blocks * col_blocks, [&](std::size_t block) {
+    const std::size_t i = block / col_blocks, j = block % col_blocks;
+    const std::size_t rows = row(i + 1) - row(i), cols = col(j + 1) - col(j);
+    product_of_block<T>(a.row_range(row(i), rows), b.col_range(col(j), cols),
+                        c.row_range(row(i), rows).col_range(col(j), cols));
+  });
 }
 
 }  // namespace strata::detail

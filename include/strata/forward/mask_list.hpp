@@ -18,7 +18,8 @@ namespace strata {
 ///   any                            whether any of the edges into it is kept
 ///   residual, mlp, mixes           whether its residual edge, its MLP edge, any attention edge is kept
 ///   all_attention                  whether all of its attention edges are kept
-///   same_attention(n, a, b)        whether masks a and b keep the same of its attention edges
+///   same_attention(n, a, b)        whether masks a and b keep the same of its attention edges; false is always allowed, and
+///                                  costs a row that might have been shared
 ///   for_each_attention(n, m, f)    f(source, head) for each attention edge that is kept
 /// For a node that does not reach the output nothing is kept.
 template <class M>
@@ -67,7 +68,7 @@ class edge_mask_list {
   template <class F>
   void for_each_attention(node n, std::size_t m, F f) const {
     const std::size_t heads = edges_of().heads();
-    const std::size_t attention = heads * (n.token + 1);
+    const std::size_t attention = edges_of().has_attention(n.level) ? heads * (n.token + 1) : 0;
     masks_[m].for_each(n, [&](std::size_t index) {
       if (index > 0 && index <= attention) f((index - 1) / heads, (index - 1) % heads);
     });

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "strata/core/contract.hpp"
@@ -31,7 +32,8 @@ void check_logits(std::span<const T> logits, std::size_t vocabulary, std::size_t
                           vocabulary, ": those of the last token of each sequence");
   for (std::size_t i = 0; i < logits.size(); ++i)
     if (std::isnan(logits[i]) || logits[i] == std::numeric_limits<T>::infinity())
-      raise<numeric_error>("logit ", i % vocabulary, " is not a number or +infinity");
+      raise<numeric_error>("logit ", i % vocabulary, sequences > 1 ? concat(" of run ", i / vocabulary) : std::string(),
+                           " is not a number or +infinity");
 }
 
 }  // namespace detail
@@ -142,11 +144,15 @@ template <forward_pass Model>
       std::copy(some.begin(), some.end(), logits.begin() + static_cast<std::ptrdiff_t>(i * batch * vocabulary));
     };
     if constexpr (copied_forward_pass<Model>) {
-      if (options.threads > 1) {
-        detail::parallel_for(options.threads, options.threads, [&](std::size_t thread) {
-          auto copy = model.copy();
-          for (std::size_t i = thread; i < calls; i += options.threads) call(copy, i);
-        });
+      const std::size_t team = std::min(options.threads, calls);
+      if (team > 1) {
+        std::vector<decltype(model.copy())> copies;
+        for (std::size_t i = 0; i < team; ++i) copies.push_back(model.copy());
+        for (std::size_t first = 0; first < calls;
+             first += team) {  // in rounds, so that progress is told by one thread
+          if (progress) progress(first, calls);
+          detail::parallel_for(team, std::min(team, calls - first), [&](std::size_t i) { call(copies[i], first + i); });
+        }
         return logits;
       }
     }

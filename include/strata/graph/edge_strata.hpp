@@ -21,7 +21,7 @@ class edge_strata {
  public:
   /// sizes:    numbers of edges, rising or equal; at most as many as the order holds.
   /// Requires: fewer than 2³² edges into a node.
-  /// Cost:     4 bytes an edge of the largest, and 4 bytes for each node and size.
+  /// Cost:     4 bytes an edge of the largest, 8 while it is made, and 4 bytes for each node and size.
   edge_strata(const graph& graph, const edge_order& order, std::span<const std::size_t> sizes)
       : graph_(graph), sizes_(sizes.begin(), sizes.end()), tokens_(graph.tokens()) {
     const std::size_t nodes = graph.levels() * tokens_;
@@ -97,8 +97,13 @@ class edge_strata {
  private:
   static constexpr std::uint32_t never = std::numeric_limits<std::uint32_t>::max();
 
-  [[nodiscard]] std::size_t slot(node n) const { return (n.level - 1) * tokens_ + n.token; }
+  [[nodiscard]] std::size_t slot(node n) const {
+    STRATA_ASSERT(n.level >= 1 && n.level <= graph_.levels() && n.token < tokens_,
+                  "edge_strata: no edges enter this node");
+    return (n.level - 1) * tokens_ + n.token;
+  }
   [[nodiscard]] std::uint32_t count(node n, std::size_t m) const {
+    STRATA_ASSERT(m < sizes_.size(), "edge_strata: no such subgraph");
     return counts_[m * graph_.levels() * tokens_ + slot(n)];
   }
   [[nodiscard]] std::uint32_t attention_count(node n, std::size_t m) const {

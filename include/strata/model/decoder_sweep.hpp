@@ -135,10 +135,11 @@ class decoder_sweep {
 
     const std::size_t query_width = config_.heads * config_.head_width;
     const std::size_t key_width = config_.kv_heads * config_.head_width;
-    const of_rows h = normed_rows(w.attention_norm, any, x);
+    of_rows h = normed_rows(w.attention_norm, any, x);
     of_rows q = projected(w, 0, query_width, queries, h);
     of_rows k = projected(w, query_width, key_width, keys, h);
     const of_rows v = projected(w, query_width + key_width, key_width, values, h);
+    h = {};  // as large as x
     place(q, below, [&](std::span<T> row, std::size_t t) { positions_.place_queries(l, w, row, t); });
     place(k, below, [&](std::span<T> row, std::size_t t) { positions_.place_keys(l, w, row, t); });
 

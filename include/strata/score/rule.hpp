@@ -27,6 +27,7 @@ struct head_contributions {
 ///   attention(head, scores)     scores(i, s) of one head's edges: (targets, sources). Sources beyond the target are not read.
 ///   single(contribution, node)  the score of a residual or MLP edge.
 ///   finish(scores)              last step with all scores of a node, in edge order: a division by their sum, say.
+/// attention may be called for several heads at the same time, from different threads.
 /// At the last level contributions and node are seen through the linearised final norm.
 template <class R, class T>
 concept score_rule = requires(const R& rule, const head_contributions<T>& head, matrix_view<T> scores,
