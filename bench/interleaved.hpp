@@ -37,7 +37,8 @@ inline spread spread_of(std::vector<double> values) {
 
 struct turns {
   double (*seconds)(const std::function<void()>&) = seconds_of;
-  bool warm_up = true;  // a first round that does not count: caches, page faults
+  bool warm_up = true;               // a first round that does not count: caches, page faults
+  std::function<void()> check = {};  // of what the runs of a round have made; not timed
 };
 
 // Times of each run, repeated in turn.
@@ -45,8 +46,10 @@ inline std::vector<std::vector<double>> in_turn(std::size_t repeats, const std::
                                                 const turns& how = {}) {
   std::vector<std::vector<double>> times(runs.size());
   for (std::size_t r = 0; r < runs.size() && how.warm_up; ++r) runs[r]();
-  for (std::size_t i = 0; i < repeats; ++i)
+  for (std::size_t i = 0; i < repeats; ++i) {
     for (std::size_t r = 0; r < runs.size(); ++r) times[r].push_back(how.seconds(runs[r]));
+    if (how.check) how.check();
+  }
   return times;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,7 +42,7 @@ inline void check_trace(const strata::trace_result<float>& trace, const traced_p
   require(trace.curve.back().measured.kl == 0, "the trace of all edges is the whole model");
 }
 
-// Plain pass, its products, recorded pass and order, in turn; limits: how far they may be apart.
+// Plain pass, its products, recorded pass and order, in turn.
 inline std::vector<figure> recording_figures(const strata::decoder<float>& model, needed_products& products,
                                              const traced_prompt& prompt, std::size_t repeats) {
   const std::size_t count = prompt.tokens.size();
@@ -48,12 +50,16 @@ inline std::vector<figure> recording_figures(const strata::decoder<float>& model
   std::vector<float> plain, recorded, scores;
   strata::edge_order order;
   float sum = 0;
-  const auto t = in_turn(
-      repeats, {[&] { plain = strata::run(model, prompt.tokens); }, [&] { sum += products.run(prompt.plain_rows); },
-                [&] { scores = scores_of(model, prompt.tokens, recorded); },
-                [&] { order = strata::best_first<float>(prompt.edges, prompt.scores); }});
-  require(plain == prompt.logits && recorded == plain && scores == prompt.scores && order == prompt.order && sum != 0,
-          "plain and recorded runs give the same logits, scores and order each time");
+  const auto check = [&] {
+    require(plain == prompt.logits && recorded == plain && scores == prompt.scores && order == prompt.order && sum != 0,
+            "plain and recorded runs give the same logits, scores and order each time");
+  };
+  const auto t =
+      in_turn(repeats,
+              {[&] { plain = strata::run(model, prompt.tokens); }, [&] { sum += products.run(prompt.plain_rows); },
+               [&] { scores = scores_of(model, prompt.tokens, recorded); },
+               [&] { order = strata::best_first<float>(prompt.edges, prompt.scores); }},
+              {.check = check});
   std::vector<figure> figures{
       {"plain pass, " + std::to_string(count) + " tokens", "processor seconds", spread_of(t[0]), std::nullopt, count}};
   figures.push_back(
@@ -73,13 +79,17 @@ inline std::vector<figure> sweep_figures(const strata::decoder<float>& model, ne
   std::vector<float> plain, swept;
   std::optional<strata::trace_result<float>> trace;
   float sum = 0;
-  const auto t = in_turn(
-      repeats, {[&] { plain = strata::run(model, prompt.tokens); },
-                [&] { swept = strata::run_masked(model, prompt.tokens, strata_of(prompt.edges, prompt.order)); },
-                [&] { sum += products.run(prompt.sweep_rows); },
-                [&] { trace = strata::trace(model, prompt.tokens, whole_trace()); }});
-  require(plain == prompt.logits && sum != 0, "a plain run gives the same logits each time");
-  check_trace(*trace, prompt, swept);
+  const auto check = [&] {
+    require(plain == prompt.logits && sum != 0, "a plain run gives the same logits each time");
+    check_trace(*trace, prompt, swept);
+  };
+  const auto t =
+      in_turn(repeats,
+              {[&] { plain = strata::run(model, prompt.tokens); },
+               [&] { swept = strata::run_masked(model, prompt.tokens, strata_of(prompt.edges, prompt.order)); },
+               [&] { sum += products.run(prompt.sweep_rows); },
+               [&] { trace = strata::trace(model, prompt.tokens, whole_trace()); }},
+              {.check = check});
   return {ratio_figure("sweep over 27 sizes / the matrix products of the rows it needs", count, t[1], t[2],
                        {bound::at_most, 1.25}),
           ratio_figure("sweep over 27 sizes / plain pass", count, t[1], t[0], {bound::at_most, longer ? 11.5 : 6}),
@@ -98,15 +108,17 @@ inline figure growth_figure(const strata::decoder<float>& model, needed_products
   std::optional<strata::trace_result<float>> trace;
   strata::edge_order order;
   float sum = 0;
+  const auto check = [&] {
+    require(trace->logits == prompt.logits && trace->order == prompt.order && order == prompt.order &&
+                trace->curve.back().measured.kl == 0 && sum != 0,
+            "the trace has the same logits and order each time");
+  };
   const auto t = in_turn(repeats,
                          {[&] { trace = strata::trace(model, prompt.tokens, whole_trace()); },
                           [&] { sum += products.run(prompt.plain_rows) + products.run(prompt.sweep_rows); },
                           [&] { sum += attention.run(prompt.plain_rows) + attention.run(prompt.sweep_rows); },
                           [&] { order = strata::best_first<float>(prompt.edges, prompt.scores); }},
-                         {seconds_of, warm_up});
-  require(trace->logits == prompt.logits && trace->order == prompt.order && order == prompt.order &&
-              trace->curve.back().measured.kl == 0 && sum != 0,
-          "the trace has the same logits and order each time");
+                         {.warm_up = warm_up, .check = check});
   times needed;
   for (std::size_t i = 0; i < repeats; ++i) needed.push_back(t[1][i] + t[2][i] + t[3][i]);
   return ratio_figure("whole trace / its matrix products, attention and order", count, t[0], needed,

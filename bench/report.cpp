@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comparison.hpp"
@@ -127,14 +127,16 @@ bench::figure thread_figure(const strata::decoder<float>& model, const std::stri
                             const bench::traced_prompt& prompt, std::size_t repeats) {
   const auto with_two = strata::decoder<float>::load(file, {.threads = 2});
   std::vector<strata::trace_result<float>> one, two;
+  const auto check = [&] {
+    bench::require(one[0].logits == two[0].logits && one[0].order == two[0].order, "two threads give the same bits");
+    for (std::size_t i = 0; i < one[0].curve.size(); ++i)
+      bench::require(one[0].curve[i].measured.kl == two[0].curve[i].measured.kl, "two threads give the same bits");
+  };
   const auto times =
       bench::in_turn(repeats,
                      {[&] { one.assign(1, strata::trace(model, prompt.tokens, bench::whole_trace(1))); },
                       [&] { two.assign(1, strata::trace(with_two, prompt.tokens, bench::whole_trace(2))); }},
-                     {bench::wall_seconds_of, true});
-  bench::require(one[0].logits == two[0].logits && one[0].order == two[0].order, "two threads give the same bits");
-  for (std::size_t i = 0; i < one[0].curve.size(); ++i)
-    bench::require(one[0].curve[i].measured.kl == two[0].curve[i].measured.kl, "two threads give the same bits");
+                     {.seconds = bench::wall_seconds_of, .check = check});
   const std::size_t count = prompt.tokens.size();
   return {"whole trace, 1 thread / 2 threads, " + std::to_string(count) + " tokens",
           "ratio of times on the wall",
