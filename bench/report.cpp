@@ -148,6 +148,10 @@ bench::figure thread_figure(const strata::decoder<float>& model, const std::stri
 
 void measure(const arguments& given, report& out) {
   const auto model = strata::decoder<float>::load(given.model);
+  if (given.compare)
+    out.add(bench::compared(*given.compare, model));
+  else
+    out.leave_out("PyTorch and llama.cpp: python3 bench/compare.py --setup, then sh bench/run.sh --compare");
   bench::needed_products products(model.config());
   const auto prompt_of = [&](std::size_t count) {
     return bench::traced_prompt(model, bench::real_prompt(given.model, count));
@@ -191,10 +195,6 @@ void measure(const arguments& given, report& out) {
     const std::size_t repeats = count > 256 ? 3 : given.quick ? 1 : 5;
     out.add(bench::growth_figure(model, products, prompt_of(count), repeats, count < 256));
   }
-  if (given.compare)
-    out.add(bench::compared(*given.compare, model));
-  else
-    out.leave_out("PyTorch and llama.cpp: python3 bench/compare.py --setup, then sh bench/run.sh --compare");
 }
 
 }  // namespace
@@ -208,6 +208,8 @@ int main(int argc, char* argv[]) {
       std::printf("%.0f\n", bench::peak_beyond_weights(given.model, given.peak_memory));
       return 0;
     }
+    if (given.json && !std::ofstream(*given.json, std::ios::app))  // told before minutes are spent
+      strata::raise<strata::data_error>(*given.json, ": cannot be written");
     report out(bench::this_machine(STRATA_BENCH_FLAGS));
     measure(given, out);
     out.finish(given.json);
