@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <ctime>
@@ -18,6 +19,13 @@ inline double seconds_of(const std::function<void()>& run) {
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
+// Seconds on the wall, for runs in several threads.
+inline double wall_seconds_of(const std::function<void()>& run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 struct spread {
   double low, median, high;  // of the quartiles: 25, 50, 75 %
 };
@@ -27,12 +35,21 @@ inline spread spread_of(std::vector<double> values) {
   return {values[values.size() / 4], values[values.size() / 2], values[values.size() * 3 / 4]};
 }
 
+struct turns {
+  double (*seconds)(const std::function<void()>&) = seconds_of;
+  bool warm_up = true;               // a first round that does not count: caches, page faults
+  std::function<void()> check = {};  // of what the runs of a round have made; not timed
+};
+
 // Times of each run, repeated in turn.
-inline std::vector<std::vector<double>> in_turn(std::size_t repeats, const std::vector<std::function<void()>>& runs) {
+inline std::vector<std::vector<double>> in_turn(std::size_t repeats, const std::vector<std::function<void()>>& runs,
+                                                const turns& how = {}) {
   std::vector<std::vector<double>> times(runs.size());
-  for (const auto& run : runs) run();  // caches, page faults
-  for (std::size_t i = 0; i < repeats; ++i)
-    for (std::size_t r = 0; r < runs.size(); ++r) times[r].push_back(seconds_of(runs[r]));
+  for (std::size_t r = 0; r < runs.size() && how.warm_up; ++r) runs[r]();
+  for (std::size_t i = 0; i < repeats; ++i) {
+    for (std::size_t r = 0; r < runs.size(); ++r) times[r].push_back(how.seconds(runs[r]));
+    if (how.check) how.check();
+  }
   return times;
 }
 

@@ -1,8 +1,8 @@
-# Sourced by tests/run.sh and examples/run.sh: what a build needs beside these sources.
+# Sourced by tests/run.sh, examples/run.sh and bench/run.sh: what a build needs beside these sources.
 # shellcheck shell=sh
 
-# missing_packages tests|programs: the Debian and Ubuntu packages that are not there. The compiler is asked for the headers, so
-# that a library from elsewhere counts as well.
+# missing_packages tests|programs|bench: the Debian and Ubuntu packages that are not there. The compiler is asked for the
+# headers, so that a library from elsewhere counts as well.
 missing_packages() {
   command -v cmake >/dev/null || echo cmake
   command -v ninja >/dev/null || command -v make >/dev/null || echo make
@@ -23,6 +23,10 @@ missing_packages() {
       echo "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
     fi
   fi
+  if [ "${1-}" = bench ]; then
+    headers="$headers
+    catch2/catch_test_macros.hpp|catch2/catch.hpp catch2"
+  fi
   if command -v g++ >/dev/null; then
     echo "$headers" | sed 's/ *\(.*\) \(.*\)/#if !(__has_include(<\1>))\n\2\n#endif/; s/|/>) || __has_include(</' |
       g++ -E -P -x c++ -
@@ -31,7 +35,7 @@ missing_packages() {
   fi
 }
 
-# set_up tests|programs: installs what is missing where that needs no password, else says what to type.
+# set_up tests|programs|bench: installs what is missing where that needs no password, else says what to type.
 set_up() {
   packages=$(missing_packages "$@" | xargs)
   [ -n "$packages" ] || return 0
