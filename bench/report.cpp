@@ -27,9 +27,7 @@
 #include "strata/trace.hpp"
 #include "traced_prompt.hpp"
 
-#if __has_include("limits.hpp")
 #include "divergence_figures.hpp"
-#endif
 
 namespace {
 
@@ -167,11 +165,7 @@ void measure(const arguments& given, report& out) {
     const bench::traced_prompt prompt = prompt_of(128);
     out.add(bench::recording_figures(model, products, prompt, given.quick ? 3 : 11));
     out.add(bench::sweep_figures(model, products, prompt, given.quick ? 1 : 7));
-#if __has_include("limits.hpp")
     out.add(bench::divergence_figures(model, prompt, given.quick ? 11 : 41));
-#else
-    out.leave_out("divergences against the machine's limits, which bench/limits.hpp is to measure");
-#endif
     if (strata::detail::default_threads() > 1)
       out.add(thread_figure(model, given.model, prompt, given.quick ? 1 : 7));
     else
