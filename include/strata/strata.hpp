@@ -3,10 +3,13 @@
 
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
+#include "strata/core/machine_memory.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/core/version.hpp"
+#include "strata/estimate.hpp"
 #include "strata/forward/attention_source.hpp"
+#include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/mask_list.hpp"
 #include "strata/forward/masker.hpp"
@@ -44,3 +47,4 @@
 #include "strata/search/best_first.hpp"
 #include "strata/search/whole_order.hpp"
 #include "strata/trace.hpp"
+#include "strata/trace_options.hpp"

@@ -13,11 +13,13 @@
 #include <vector>
 
 #include "strata/core/contract.hpp"
+#include "strata/core/machine_memory.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/attention_source.hpp"
+#include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/mask_list.hpp"
 #include "strata/forward/masker.hpp"
@@ -27,10 +29,10 @@
 #include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_footprint.hpp"
 #include "strata/model/decoder_parts.hpp"
 #include "strata/model/decoder_sweep.hpp"
 #include "strata/model/decoder_weights.hpp"
-#include "strata/model/machine_memory.hpp"
 #include "strata/model/model_description.hpp"
 #include "strata/model/placed_attention.hpp"
 #include "strata/model/token_positions.hpp"
@@ -67,6 +69,12 @@ class decoder {
 
   [[nodiscard]] const decoder_config& config() const { return config_; }
   [[nodiscard]] model_shape shape() const { return config_.shape(); }
+
+  [[nodiscard]] pass_footprint footprint() const {
+    pass_footprint all = decoder_footprint(config_, threads_);
+    if (expanded()) all.fixed = 0;
+    return all;
+  }
 
   /// Number of weights.
   [[nodiscard]] std::size_t parameters() const { return weights_.elements(); }
@@ -258,6 +266,7 @@ class decoder {
   std::size_t threads_;
 };
 
-static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>>);
+static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>> &&
+              measured_forward_pass<decoder<float>>);
 
 }  // namespace strata
