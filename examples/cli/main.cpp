@@ -24,10 +24,14 @@
 #include "about_model.hpp"
 #include "interrupt.hpp"
 #include "on_screen.hpp"
+#include "strata/core/machine_memory.hpp"
 #include "strata/detail/product.hpp"
+#include "strata/estimate.hpp"
+#include "strata/forward/footprint.hpp"
 #include "strata/model/decoder.hpp"
+#include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_footprint.hpp"
 #include "strata/model/json_text.hpp"
-#include "strata/model/machine_memory.hpp"
 #include "strata/model/model_description.hpp"
 #include "strata/report/json.hpp"
 #include "strata/report/output_file.hpp"
@@ -85,10 +89,8 @@ std::size_t threads_of(const arguments& given) {
 }
 
 // "8G", "8GB", "8GiB" → 8 · 2³⁰ bytes; K, M, G and T count by 1,024.
-strata::load_options load_options_of(const arguments& given) {
-  strata::load_options options;
-  options.threads = threads_of(given);
-  if (!given.max_memory) return options;
+std::size_t memory_bound_of(const arguments& given) {
+  if (!given.max_memory) return strata::machine_memory() / 5 * 4;
   const std::string& text = *given.max_memory;
   double bytes = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
@@ -103,8 +105,7 @@ strata::load_options load_options_of(const arguments& given) {
   if (error != std::errc() || !known || !(bytes >= 0 && bytes < 1e18))
     strata::raise<strata::option_error>("--max-memory: ", strata::detail::in_quotes(text),
                                         ", expected a number of bytes such as 500M or 8G");
-  options.max_memory = static_cast<std::size_t>(bytes);
-  return options;
+  return static_cast<std::size_t>(bytes);
 }
 
 strata::trace_options options_of(const arguments& given) {
@@ -186,10 +187,28 @@ void print_warnings(const strata::decoder_config& config) {
     std::fprintf(stderr, "strata: warning: %s\n", one_line(warning).c_str());
 }
 
+// How a bound for all is shared. Weights are expanded where the trace, in the way that takes less, fits beside them.
+struct memory_shares {
+  std::size_t weights = 0;
+  std::size_t trace = 0;
+
+  // expanded: bytes of the weights when they are expanded.
+  memory_shares(std::size_t bound, const strata::decoder_config& config, double expanded, std::size_t tokens,
+                strata::trace_options options) {
+    options.max_memory = 0;
+    const strata::memory_estimate least = strata::likely_memory(
+        config.shape(), strata::decoder_footprint(config, options.threads), tokens, options, true, sizeof(float));
+    const auto all = static_cast<double>(bound);
+    const bool expands = expanded <= 0.75 * all && expanded + least.total <= all;
+    if (expands) weights = static_cast<std::size_t>(expanded);
+    trace = bound - weights;
+  }
+};
+
 void trace(const arguments& given) {
   require_one_prompt(given);
   strata::trace_options options = options_of(given);
-  const strata::load_options loading = load_options_of(given);
+  static_cast<void>(memory_bound_of(given));  // refused before anything is read
   std::vector<strata::token_id> tokens;
   if (given.tokens) tokens = numbers_of<strata::token_id>("--tokens", *given.tokens);
 
@@ -206,7 +225,15 @@ void trace(const arguments& given) {
   if (!given.tokens)
     tokens = tokenizer->encode(given.file ? text_of(*given.file) : *given.text, special_tokens_of(given));
   strata::check_prompt(described.config.shape(), tokens);
-  const strata::decoder<float> model(std::move(described), loading);
+  // How many weights there are shows a model that expands none.
+  const auto parameters = strata::decoder<float>(described, {.max_memory = 0}).parameters();
+  const memory_shares shares(memory_bound_of(given), described.config, static_cast<double>(parameters * sizeof(float)),
+                             tokens.size(), options);
+  options.max_memory = shares.trace;
+  static_cast<void>(strata::plan_memory(described.config.shape(),
+                                        strata::decoder_footprint(described.config, options.threads), tokens.size(),
+                                        options, true, sizeof(float)));
+  const strata::decoder<float> model(std::move(described), {.max_memory = shares.weights, .threads = options.threads});
 
   strata::trace_description about{given.model, model.parameters(), model.shape(), {}};
   if (tokenizer)
@@ -230,9 +257,12 @@ void info(const arguments& given) {
   std::size_t tokens = 0;
   if (given.prompt_length) tokens = number_of<std::size_t>("--tokens", *given.prompt_length);
   if (given.prompt_length && tokens == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
+  const std::size_t bound = memory_bound_of(given);
   strata::model_description described = strata::describe_model(given.model);
   const std::string stored = cli::stored_text(*described.weights);
-  const strata::decoder<float> model(std::move(described), {.max_memory = 0});  // looks at all tensors, expands none
+  strata::trace_options options = options_of(given);
+  const strata::decoder<float> model(std::move(described),
+                                     {.max_memory = 0, .threads = options.threads});  // looks at all, expands none
   const strata::decoder_config& config = model.config();
   print_warnings(config);
   if (!given.prompt_length) tokens = config.context;
@@ -250,10 +280,27 @@ void info(const arguments& given) {
   line("vocabulary", cli::grouped(config.vocabulary));
   line("context", strata::concat(config.context, config.context == 1 ? " token" : " tokens"));
   line("parameters", cli::grouped(model.parameters()));
-  line("weights", strata::concat(stored, "; ", cli::memory_text(model.parameters() * sizeof(float)), " when expanded"));
-  line("edges", strata::concat(cli::grouped(strata::graph(model.shape(), tokens).edge_count()), " for a prompt of ",
-                               tokens, tokens == 1 ? " token" : " tokens",
-                               given.prompt_length ? "" : " (the whole context; --tokens N for another length)"));
+  const double expanded = static_cast<double>(model.parameters()) * sizeof(float);
+  line("weights", strata::concat(stored, "; ", cli::memory_text(expanded), " when expanded"));
+
+  const memory_shares shares(bound, config, expanded, tokens, options);
+  options.max_memory = shares.trace;
+  const strata::pass_footprint pass = model.footprint();
+  const auto least = strata::likely_memory(config.shape(), pass, tokens, options, true, sizeof(float));
+  line("edges",
+       strata::concat(cli::edges_text(least.edges), " for a prompt of ", tokens, tokens == 1 ? " token" : " tokens",
+                      given.prompt_length ? "" : " (the whole context; --tokens N for another length)"));
+  std::string memory = strata::concat(
+      "at most ", cli::memory_text(least.total), " for a trace and ",
+      shares.weights > 0 ? cli::memory_text(expanded) + " for expanded weights" : "weights expanded layer by layer",
+      "; scores are ", least.recomputed ? "computed again where they are needed" : "stored");
+  if (least.total > static_cast<double>(shares.trace))
+    memory += "; above the bound of " + cli::memory_text(static_cast<double>(bound)) + ", it would be refused";
+  line("memory", memory);
+  const auto time = strata::estimate_time(config.shape(), pass, tokens, options, least.recomputed);
+  line("time", strata::concat(cli::number("%.3g", time.total), " plain runs at most: ",
+                              cli::number("%.2g", time.record), " to record, about ", cli::number("%.2g", time.order),
+                              " to order, up to ", cli::number("%.3g", time.sweep), " with masks"));
 }
 
 void define(CLI::App& app, arguments& given) {
@@ -298,16 +345,19 @@ void define(CLI::App& app, arguments& given) {
   add(trace, "--max-size", given.max_size, "SIZE", "Leave larger sizes out; the search ends there");
   add(trace, "--threads", given.threads, "N",
       "Threads; the result is the same for any number (default: all processors, OMP_NUM_THREADS)");
-  add(trace, "--max-memory", given.max_memory, "SIZE",
-      "Memory for expanded weights, such as 500M or 8G; above it they are expanded layer by layer (default: 60 % of "
-      "the "
-      "machine's)");
+  const char* const memory =
+      "Memory that the run may take, such as 500M or 8G (default: 80 % of the machine's): above it weights are "
+      "expanded "
+      "layer by layer and scores computed again";
+  add(trace, "--max-memory", given.max_memory, "SIZE", memory);
   named(add(trace, "--json", given.json, "FILE", "Also write everything to this file (docs/json.md)"));
 
-  CLI::App* info = app.add_subcommand("info", "Shape, parameters and number of edges of a model");
+  CLI::App* info = app.add_subcommand("info", "Shape, parameters and number of edges of a model; what a trace takes");
   named(add(info, "--model", given.model, "MODEL", "Folder or GGUF file (default: the bundled model)"));
-  add(info, "--tokens", given.prompt_length, "N",
-      "Length of the prompt whose edges are counted (default: the context)");
+  add(info, "--tokens", given.prompt_length, "N", "Length of the prompt that is to be traced (default: the context)");
+  add(info, "--max-size", given.max_size, "SIZE", "The largest size of the trace (default: 1)");
+  add(info, "--max-memory", given.max_memory, "SIZE", memory);
+  add(info, "--threads", given.threads, "N", "Threads of the trace (default: all processors, OMP_NUM_THREADS)");
 }
 
 int fail(int code, std::string what) {

@@ -7,17 +7,18 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "strata/core/error.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
+#include "strata/estimate.hpp"
+#include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
-#include "strata/forward/masker.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
 #include "strata/graph/composition.hpp"
@@ -28,30 +29,13 @@
 #include "strata/measure/faithfulness.hpp"
 #include "strata/score/check_forward_pass.hpp"
 #include "strata/score/l1.hpp"
+#include "strata/score/long_recorder.hpp"
 #include "strata/score/recorder.hpp"
+#include "strata/score/rule.hpp"
 #include "strata/search/best_first.hpp"
+#include "strata/trace_options.hpp"
 
 namespace strata {
-
-/// How far a trace is. Stages: "check", "record", "order", "evaluate".
-struct trace_progress {
-  std::string_view stage;
-  std::size_t done = 0;
-  std::size_t total = 1;
-};
-
-struct trace_options {
-  std::vector<double> sizes{published_sizes.begin(), published_sizes.end()};  // ascending, in (0, 1]
-  attention_mask attention = attention_mask::after_softmax;
-  std::optional<token_id> target;  // whose cross-entropy and rank are measured
-  double max_size = 1;             // larger sizes are left out; it bounds the search
-  std::size_t batch = 1;           // masks in one call of a pass that takes batches and has no sweep
-  std::size_t threads = 1;  // of all that is not the model's (a decoder has its own, in load_options); needs OpenMP.
-                            // The bits are the same for any number
-  bool check = true;        // check_forward_pass on a few tokens before anything is scored
-  bool keep_scores = false;
-  std::function<bool(const trace_progress&)> progress;  // false: stop
-};
 
 /// The trace of one size.
 struct trace_point {
@@ -100,10 +84,11 @@ namespace detail {
 
 }  // namespace detail
 
-/// Records, scores, orders, evaluates.
-/// Throws:   strata::option_error for a prompt, target or sizes out of range; strata::contract_error for a forward pass
-///           that breaks the contract or does not add up; strata::numeric_error for NaN or infinity; strata::cancelled
-///           when progress says so.
+/// Records, scores, orders, evaluates. Where the scores of all edges would take more than options.max_memory, weights
+/// are computed again for each node that the search reaches; the result is the same, to the bit.
+/// Throws:   strata::option_error for a prompt, target or sizes out of range, or a trace that takes more memory than it
+///           may; strata::contract_error for a forward pass that breaks the contract or does not add up;
+///           strata::numeric_error for NaN or infinity; strata::cancelled when progress says so.
 /// Cost:     one recorded run, the search, and one sweep over the different numbers of edges, or a masked run for each
 ///           where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
@@ -124,6 +109,8 @@ template <forward_pass Model, class Rule = l1>
     if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
   };
 
+  const memory_estimate plan =
+      plan_memory(shape, footprint_of(model), tokens.size(), options, factored_rule<Rule, T>, sizeof(T));
   const graph edges(shape, tokens.size());
   trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, 0, 0};
   if (options.check) {
@@ -131,15 +118,31 @@ template <forward_pass Model, class Rule = l1>
     static_cast<void>(check_forward_pass(model, detail::tokens_to_check(shape, tokens)));
   }
 
-  report("record", 0, 1);
-  recorder<T, Rule> record(edges, rule, 1e-4, options.threads);
-  result.logits = run(model, tokens, record);
-  if (!record.finished()) raise<contract_error>("the forward pass did not call finish");
-  result.self_check = record.largest_error();
-
-  report("order", 0, 1);
-  result.order = best_first<T>(edges, record.scores(), edges_at_size(edges, sizes.back()));
-  if (options.keep_scores) result.scores = record.take_scores();
+  const edge_id wanted = edges_at_size(edges, sizes.back());
+  const auto recorded = [&](auto&& record) -> auto& {
+    report("record", 0, 1);
+    result.logits = run(model, tokens, record);
+    if (!record.finished()) raise<contract_error>("the forward pass did not call finish");
+    result.self_check = record.largest_error();
+    report("order", 0, 1);
+    return record;
+  };
+  if (plan.recomputed) {
+    if constexpr (factored_rule<Rule, T>) {
+      long_recorder<T, Rule> record(edges, rule, 1e-4, options.threads);
+      recorded(record);
+      std::size_t asked = 0;
+      const auto scores_of = [&](node n) {
+        if (++asked % 1024 == 0) report("order", 0, 1);  // it may take long
+        return record.scores_of(n);
+      };
+      result.order = best_first_by_node<T>(edges, scores_of, wanted);
+    }
+  } else {
+    std::vector<T> scores = recorded(recorder<T, Rule>(edges, rule, 1e-4, options.threads)).take_scores();
+    result.order = best_first<T>(edges, scores, wanted);
+    if (options.keep_scores) result.scores = std::move(scores);
+  }
 
   const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
   const faithfulness_to<T> measure(std::span<const T>(result.logits), target);

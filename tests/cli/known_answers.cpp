@@ -87,6 +87,32 @@ TEST_CASE("info: shape, parameters and edges of the bundled model") {
   CHECK(program::run({"info", "--tokens", "1"}).out.find("66 for a prompt of 1 token\n") != std::string::npos);
 }
 
+TEST_CASE("info: memory and time of a trace, before it runs") {
+  const auto has = [](std::vector<std::string> arguments, const std::string& part) {
+    arguments.insert(arguments.begin(), "info");
+    const auto result = program::run(arguments);
+    CAPTURE(result.out);
+    CHECK(result.code == 0);
+    CHECK(result.out.find(part) != std::string::npos);
+  };
+  has({"--threads", "1"}, " for a trace and 5.5 MB for expanded weights; scores are stored\n");
+  has({"--max-memory", "1M"}, "weights expanded layer by layer; scores are");
+  has({"--max-memory", "1M"}, "; above the bound of 1.0 MB, it would be refused\n");
+  has({}, " plain runs at most: ");
+  has({}, " to order, up to 26 with masks\n");
+  has({"--max-size", "0.001"}, "up to 9 with masks\n");
+}
+
+TEST_CASE("info of a model whose context is stretched to the longest that is read") {
+  const program::model_copy model;
+  model.set_config("max_position_embeddings", 16777216);
+  const auto result = program::run({"info", "--model", model.path()});
+  CHECK(result.code == 0);
+  CHECK(result.out.find("edges        5,629,500,255,633,411 for a prompt of 16777216 tokens") != std::string::npos);
+  CHECK(result.out.find(" TB for a trace") != std::string::npos);
+  CHECK(result.out.find("\ntime ") != std::string::npos);
+}
+
 TEST_CASE("help and version") {
   for (const std::vector<std::string>& arguments :
        std::vector<std::vector<std::string>>{{"--help"}, {"trace", "--help"}, {"info", "--help"}, {"--version"}}) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "program.hpp"
 
@@ -29,6 +30,28 @@ TEST_CASE("a text, a file, standard input and token ids give the same trace") {
     ids += token.dump();
   }
   CHECK(program::json_of({"--tokens", ids}) == as_text());
+}
+
+TEST_CASE("a memory bound decides what is stored, not the result") {
+  std::string ids = "1";
+  for (int i = 1; i < 200; ++i) ids += ',' + std::to_string((i * i * 31 + 7 * i + 3) % 2048);
+  const auto whole = program::json_of({"--tokens", ids, "--max-size", "0.001"});
+  struct choice {
+    const char *bound, *weights, *scores;
+  };
+  for (const auto& [bound, weights, scores] : {choice{"8M", "weights expanded layer by layer", "computed again"},
+                                               choice{"13M", "weights expanded layer by layer", "stored"},
+                                               choice{"14M", "5.5 MB for expanded weights", "computed again"},
+                                               choice{"15M", "5.5 MB for expanded weights", "stored"}}) {
+    CAPTURE(bound);
+    const std::vector<std::string> same{"--max-size", "0.001", "--max-memory", bound, "--threads", "1"};
+    std::vector<std::string> info{"info", "--tokens", "200"}, trace{"--tokens", ids};
+    info.insert(info.end(), same.begin(), same.end());
+    trace.insert(trace.end(), same.begin(), same.end());
+    const std::string told = program::run(info).out;
+    CHECK(told.find(std::string(weights) + "; scores are " + scores) != std::string::npos);
+    CHECK(program::json_of(trace) == whole);
+  }
 }
 
 TEST_CASE("a text may look like an option") {

@@ -77,6 +77,11 @@ TEST_CASE("a prompt that is longer than the context") {
   check_refused(run({"trace", "--tokens", "1,2", "--max-memory", "G"}), 2, "--max-memory");
   check_refused(run({"trace", "--tokens", "1,2", "--max-memory=-1G"}), 2,
                 "expected a number of bytes such as 500M or 8G");
+  check_refused(run({"trace", "--tokens", "1,2,3", "--max-memory", "100K"}), 2, "a trace of 3 tokens takes ");
+  check_refused(run({"trace", "--tokens", "1,2,3", "--max-memory", "100K"}), 2,
+                " beside the weights, the bound is 1 MB");
+  check_refused(run({"info", "--max-memory", "much"}), 2, "--max-memory");
+  check_refused(run({"info", "--max-size", "much"}), 2, "--max-size");
   check_refused(run({"trace", "--tokens", "1,2", "--bos"}), 2, "--tokens are taken as they are");
   check_refused(run({"trace", "--text", "a", "--bos", "--no-bos"}), 2, "--no-bos");
   check_refused(run({"info", "--tokens", "257"}), 2, "256");

@@ -49,7 +49,10 @@ struct layer {
     }
   }
   double check() const {
-    return strata::detail::self_check<float>(3, pattern, {values, output, bias, nullptr}, out, all, 1e-4);
+    const auto weights_of = [&](std::size_t h, std::span<const std::size_t> of, matrix<float>& storage) {
+      return strata::detail::rows_of(pattern.head(h), of, storage);
+    };
+    return strata::detail::self_check<float>(3, 4, weights_of, {values, output, bias, nullptr}, out, all, 1e-4);
   }
 
   static constexpr std::size_t width = 20;

@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "strata/model/decoder.hpp"
 #include "support/goldens.hpp"
@@ -51,6 +53,36 @@ void check_metrics(const goldens::run& run, const strata::trace_result<T>& resul
     CHECK(size(result.smallest_below(bounds[k], [](const auto& m) { return m.total_variation; })) == first_tv[k]);
     CHECK(size(result.smallest_below(bounds[k], [](const auto& m) { return m.kl; })) == first_kl[k]);
   }
+}
+
+template <class T>
+void check_equal(const strata::trace_result<T>& a, const strata::trace_result<T>& b) {
+  CHECK(a.logits == b.logits);
+  CHECK(a.self_check == b.self_check);
+  CHECK(a.order == b.order);
+  CHECK(a.density == b.density);
+  REQUIRE(a.curve.size() == b.curve.size());
+  for (std::size_t i = 0; i < a.curve.size(); ++i) {
+    CHECK(a.curve[i].edges == b.curve[i].edges);
+    CHECK(a.curve[i].measured.kl == b.curve[i].measured.kl);
+  }
+}
+
+std::vector<int> long_prompt(std::size_t tokens) {
+  std::vector<int> prompt;
+  for (std::size_t i = 0; i < tokens; ++i) prompt.push_back(static_cast<int>((i * i * 31 + 7 * i + 3) % 2048));
+  return prompt;
+}
+
+template <class Model, class Rule = strata::l1>
+std::string refusal(Model& model, std::span<const int> tokens, const strata::trace_options& options,
+                    const Rule& rule = {}) {
+  try {
+    static_cast<void>(strata::trace(model, tokens, options, rule));
+  } catch (const strata::option_error& e) {
+    return e.what();
+  }
+  return "";
 }
 
 struct must_not_run {
@@ -168,6 +200,62 @@ TEST_CASE("progress is told stage by stage, and stops the trace") {
     options.progress = [&](const strata::trace_progress& p) { return p.stage != at; };
     CHECK_THROWS_AS(static_cast<void>(strata::trace(model, tokens, options)), strata::cancelled);
   }
+}
+
+TEST_CASE("every golden model: scores that are computed again give the result of stored ones, to the bit") {
+  for (const std::string& name : goldens::all_runs()) {
+    CAPTURE(name);
+    auto model = strata::decoder<double>::load(goldens::model_folder(name));
+    const auto tokens = goldens::run(name).integer("tokens");
+    for (const double max_size : {1.0, 0.1}) {
+      strata::trace_options options;
+      options.max_size = max_size;
+      options.scores = strata::score_storage::stored;
+      const auto stored = strata::trace(model, tokens, options);
+      options.scores = strata::score_storage::recomputed;
+      check_equal(strata::trace(model, tokens, options), stored);
+    }
+  }
+}
+
+TEST_CASE("a memory bound between both ways: the scores of a longer prompt are computed again, to the same bits") {
+  auto model = strata::decoder<float>::load(STRATA_SOURCE_DIR "/examples/model");
+  const std::vector<int> tokens = long_prompt(200);
+  strata::trace_options options;
+  options.sizes = {0.02};
+  const auto estimate = [&](bool recomputed) {
+    return strata::estimate_memory(model.shape(), model.footprint(), tokens.size(), options, recomputed, sizeof(float))
+        .total;
+  };
+  REQUIRE(estimate(true) < estimate(false));
+  const auto stored = strata::trace(model, tokens, options);
+  options.max_memory = static_cast<std::size_t>(estimate(true)) + 1;
+  CHECK(strata::plan_memory(model.shape(), model.footprint(), tokens.size(), options, true, sizeof(float)).recomputed);
+  check_equal(strata::trace(model, tokens, options), stored);
+  options.max_memory -= 2;
+  CHECK(refusal(model, tokens, options).find("; it would fit with up to 199 tokens, a larger bound or fewer edges") !=
+        std::string::npos);
+}
+
+TEST_CASE("what cannot be computed again is refused above the bound, with what would fit") {
+  const std::vector<int> tokens{1, 2};
+  must_not_run plugged_in;
+  strata::trace_options options;
+  options.max_memory = 1000;
+  CHECK(refusal(plugged_in, tokens, options)
+            .find("(its scores have to be stored, since the model has no attention "
+                  "source); it would fit with a larger bound or fewer edges") != std::string::npos);
+  options.scores = strata::score_storage::recomputed;
+  CHECK(refusal(plugged_in, tokens, options) == "scores cannot be computed again: the model has no attention source");
+  auto decoder = strata::decoder<float>::load(goldens::model_folder("llama"));
+  const strata::per_edge own_rule([](auto contribution, auto) { return std::abs(contribution[0]); });
+  CHECK(refusal(decoder, tokens, options, own_rule) == "scores cannot be computed again: the rule does not factor");
+  options.keep_scores = true;
+  CHECK(refusal(decoder, tokens, options) == "scores cannot be computed again: the scores are to be kept");
+  options = {};
+  options.max_memory = 1000;
+  options.scores = strata::score_storage::stored;
+  CHECK(refusal(decoder, tokens, options).find("since that was asked for") != std::string::npos);
 }
 
 TEST_CASE("a prompt of one token, and of one token repeated, go through the checks of the pass") {

@@ -12,10 +12,12 @@
 
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "strata/core/matrix_view.hpp"
+#include "strata/forward/attention_source.hpp"
 #include "strata/forward/norm.hpp"
 #include "strata/graph/shape.hpp"
 
@@ -25,13 +27,14 @@ namespace strata {
 using row_list = std::span<const std::size_t>;
 
 /// How a layer's attention output came about: out = Σ_h weights_h · values_h' · output_h + output_bias, h' = h / (heads
-/// / kv_heads). Nothing here need outlive the call.
+/// / kv_heads). Nothing here need outlive the call but the source, which is shared.
 template <class T>
 struct attention_parts {
   matrix_view<const T> values;     // (all rows, kv_heads · head_width), bias included
   matrix_view<const T> output;     // (heads · head_width, width); a weight stored as (out, in) comes as .transposed()
   std::span<const T> output_bias;  // (width), or empty; contained in out
-  const norm<T>* post_norm = nullptr;  // a norm that is still to be applied to out, or null
+  const norm<T>* post_norm = nullptr;                           // a norm that is still to be applied to out, or null
+  std::shared_ptr<const attention_source<T>> source = nullptr;  // optional; for hooks with wants_attention_source()
 };
 
 /// What a forward pass calls.

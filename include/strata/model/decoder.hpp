@@ -6,17 +6,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "strata/core/contract.hpp"
+#include "strata/core/machine_memory.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
-#include "strata/detail/attention_kernels.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
+#include "strata/forward/attention_source.hpp"
+#include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/mask_list.hpp"
 #include "strata/forward/masker.hpp"
@@ -26,11 +29,12 @@
 #include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_footprint.hpp"
 #include "strata/model/decoder_parts.hpp"
 #include "strata/model/decoder_sweep.hpp"
 #include "strata/model/decoder_weights.hpp"
-#include "strata/model/machine_memory.hpp"
 #include "strata/model/model_description.hpp"
+#include "strata/model/placed_attention.hpp"
 #include "strata/model/token_positions.hpp"
 
 namespace strata {
@@ -63,6 +67,12 @@ class decoder {
 
   [[nodiscard]] const decoder_config& config() const { return config_; }
   [[nodiscard]] model_shape shape() const { return config_.shape(); }
+
+  [[nodiscard]] pass_footprint footprint() const {
+    pass_footprint all = decoder_footprint(config_, threads_);
+    if (expanded()) all.fixed = 0;
+    return all;
+  }
 
   /// Number of weights.
   [[nodiscard]] std::size_t parameters() const { return weights_.elements(); }
@@ -184,7 +194,8 @@ class decoder {
       x = detail::rows_of(x, rows);
     }
     place(l, w, q.view().col_range(0, queries), k, state);
-    const matrix<T> mixed = mixed_values(l, q.view().col_range(0, queries), k, v, state, hooks);
+    std::shared_ptr<const attention_source<T>> source;
+    const matrix<T> mixed = mixed_values(l, q.view().col_range(0, queries), k, v, state, hooks, source);
 
     matrix<T> out = detail::linear<T>(mixed, w.output, w.output_bias, threads_);
     matrix<T> mlp_out;
@@ -192,7 +203,7 @@ class decoder {
       mlp_out = detail::mlp<T>(w, config_, detail::normed<T>(w.mlp_norm, config_, x, threads_).view(), threads_);
     const norm<T> post_norm = detail::norm_of(w.attention_post_norm, config_);
     const attention_parts<T> parts{v, w.output.view().transposed(), w.output_bias,
-                                   config_.post_norms ? &post_norm : nullptr};
+                                   config_.post_norms ? &post_norm : nullptr, std::move(source)};
     hooks.join_attention(l, x.view(), out.view(), parts, rows);
     return mlp_out;
   }
@@ -208,48 +219,24 @@ class decoder {
                           [&](std::size_t r) { state.positions.place_keys(l, w, k.row(r), r % state.tokens); });
   }
 
-  // Σ_s weights · values of every head, side by side: (rows of q, heads · head_width). In blocks of rows, so that the
-  // pattern never exists as a whole.
+  // Σ_s weights · values of every head, side by side: (rows of q, heads · head_width).
+  // source: of a single sequence, for hooks that ask for it.
   template <class Hooks>
   [[nodiscard]] matrix<T> mixed_values(std::size_t l, matrix_view<const T> q, matrix_view<const T> k,
-                                       matrix_view<const T> v, const run_state& state, Hooks& hooks) const {
-    constexpr std::size_t block = 64;
+                                       matrix_view<const T> v, const run_state& state, Hooks& hooks,
+                                       std::shared_ptr<const attention_source<T>>& source) const {
     const std::size_t given = q.rows / state.batch;  // rows of each sequence: its last ones
-    const std::size_t first_token = state.tokens - given;
-    const std::size_t group = config_.heads / config_.kv_heads;
     matrix<T> mixed;
     mixed.resize_uninitialised(q.rows, q.cols);
-    matrix<T> weights;  // of a block, head by head
-    weights.resize_uninitialised(config_.heads * std::min(block, given), state.tokens);
-    std::vector<detail::transposed_keys<T>> keys(config_.kv_heads);
-    const auto of_head = [&](auto m, std::size_t head) {
-      return m.col_range(head * config_.head_width, config_.head_width);
-    };
     for (std::size_t b = 0; b < state.batch; ++b) {
-      const matrix_view<const T> values = v.row_range(b * state.tokens, state.tokens);
-      detail::parallel_for(threads_, config_.kv_heads, [&](std::size_t head) {
-        const matrix_view<const T> of = of_head(k.row_range(b * state.tokens, state.tokens), head);
-        keys[head].fill(config_.head_width, state.tokens, [&](std::size_t s) { return of.row(s).data(); });
-      });
-      for (std::size_t first = 0; first < given; first += block) {
-        const std::size_t rows = std::min(block, given - first);
-        const std::size_t sources = first_token + first + rows;
-        const auto weights_of = [&](std::size_t head) {
-          return weights.view().row_range(head * rows, rows).col_range(0, sources);
-        };
-        detail::parallel_for(threads_, config_.heads, [&](std::size_t head) {
-          const matrix_view<T> of = weights_of(head);
-          detail::attention_scores<T>(of_head(q.row_range(b * given + first, rows), head), keys[head / group], of);
-          for (std::size_t i = 0; i < rows; ++i)
-            detail::weights_from_scores<T>(of.row(i), first_token + first + i, config_.windows[l]);
-        });
-        for (std::size_t head = 0; head < config_.heads; ++head)
-          hooks.attend(l, head, b * state.tokens + first_token + first, weights_of(head));
-        detail::parallel_for(threads_, config_.heads, [&](std::size_t head) {
-          detail::weighted_sums<T>(weights_of(head), of_head(values.row_range(0, sources), head / group),
-                                   of_head(mixed.view().row_range(b * given + first, rows), head));
-        });
-      }
+      const std::size_t first = b * state.tokens;
+      const auto attention = std::make_shared<detail::placed_attention<T>>(config_, l, q.row_range(b * given, given),
+                                                                           k.row_range(first, state.tokens), threads_);
+      attention->mix(l, first, v.row_range(first, state.tokens), hooks, threads_,
+                     mixed.view().row_range(b * given, given));
+      if (state.batch > 1 || !wants_attention_source(hooks)) continue;
+      attention->keep_queries();
+      source = attention;
     }
     return mixed;
   }
@@ -282,6 +269,7 @@ class decoder {
   decoder_weights<T> weights_;
 };
 
-static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>>);
+static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>> &&
+              measured_forward_pass<decoder<float>>);
 
 }  // namespace strata

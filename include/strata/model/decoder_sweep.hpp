@@ -18,6 +18,7 @@
 #include "strata/forward/sweep_plan.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_footprint.hpp"
 #include "strata/model/decoder_parts.hpp"
 #include "strata/model/decoder_weights.hpp"
 #include "strata/model/kept_attention.hpp"
@@ -219,10 +220,8 @@ class decoder_sweep {
     });
   }
 
-  // In blocks of rows, because the hidden layer is several times as wide as the rows.
   [[nodiscard]] of_rows mlp_of(const layer_weights<T>& w, const row_set& rows, const matrix<T>& x) const {
-    constexpr std::size_t block_values = std::size_t{1} << 22;
-    const std::size_t block = std::max<std::size_t>(256, block_values / config_.mlp_width);
+    const std::size_t block = mlp_block_rows(config_);
     const std::vector<std::uint32_t> list = numbered(rows);
     of_rows out{{}, places(rows)};
     out.values.resize_uninitialised(list.size(), config_.width);

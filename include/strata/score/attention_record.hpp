@@ -15,65 +15,89 @@
 
 namespace strata::detail {
 
-/// The weights after the softmax, (heads, tokens, tokens), as attend hands them over in blocks of rows.
-template <class T>
-class attention_pattern {
+/// The rows of a layer's weights that attend has given.
+class attended_rows {
  public:
-  attention_pattern(std::size_t heads, std::size_t tokens)
-      : weights_(heads * tokens, tokens), heads_(heads), given_(heads * tokens) {}
+  attended_rows(std::size_t heads, std::size_t tokens) : heads_(heads), tokens_(tokens), given_(heads * tokens) {}
 
-  /// Takes a block of rows.
-  /// Throws:   strata::contract_error for a row, head or column outside the prompt, a weight that looks ahead or is
-  ///           negative; strata::numeric_error for one that is not finite.
-  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> block) {
-    const std::size_t tokens = weights_.cols();
-    if (head >= heads_ || row0 + block.rows > tokens || block.cols > tokens)
-      raise<contract_error>("layer ", layer, ": attend got head ", head, ", rows ", row0, " to ", row0 + block.rows,
-                            " and ", block.cols, " sources; the model has ", heads_, " heads and the prompt ", tokens,
-                            " tokens");
-    for (std::size_t i = 0; i < block.rows; ++i) {
-      const std::size_t t = row0 + i;
-      const std::span<T> row = weights_.row(head * tokens + t);
-      if (block.col_stride == 1)
-        std::copy_n(block.row(i).begin(), block.cols, row.begin());
-      else
-        for (std::size_t s = 0; s < block.cols; ++s) row[s] = block(i, s);
-      std::fill(row.begin() + static_cast<std::ptrdiff_t>(block.cols), row.end(), T{0});
-      unsigned negative = 0;  // in a form that vectorises
-      for (const T weight : row.first(t + 1)) negative |= weight < 0 ? 1U : 0U;
-      if (!all_finite<T>(row))
-        raise<numeric_error>("layer ", layer, ", token ", t, ", head ", head, ": an attention weight is not finite");
-      if (negative != 0)
-        raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": attend got a negative weight (",
-                              *std::min_element(row.begin(), row.end()), "); it takes the weights after the softmax");
-      for (std::size_t s = t + 1; s < tokens; ++s)
-        if (row[s] != 0)
-          raise<contract_error>("layer ", layer, ", token ", t, ", head ", head, ": the weight of the later token ", s,
-                                " is ", row[s], ", expected 0");
-      given_[head * tokens + t] = true;
-    }
+  /// Throws:   strata::contract_error for a block that does not lie in the prompt's pattern.
+  void add(std::size_t layer, std::size_t head, std::size_t row0, std::size_t rows, std::size_t sources) {
+    if (head >= heads_ || row0 + rows > tokens_ || sources > tokens_)
+      raise<contract_error>("layer ", layer, ": attend got head ", head, ", rows ", row0, " to ", row0 + rows, " and ",
+                            sources, " sources; the model has ", heads_, " heads and the prompt ", tokens_, " tokens");
+    for (std::size_t t = row0; t < row0 + rows; ++t) given_[head * tokens_ + t] = true;
   }
 
   /// Refuses the layer unless every head of these tokens was given.
   void require(std::size_t layer, std::span<const std::size_t> tokens) const {
     for (std::size_t h = 0; h < heads_; ++h)
       for (const std::size_t t : tokens)
-        if (!given_[h * weights_.cols() + t])
+        if (!given_[h * tokens_ + t])
           raise<contract_error>("layer ", layer, ", token ", t, ": attend was not called for head ", h, " of ", heads_);
   }
 
   void clear() { given_.assign(given_.size(), false); }
 
+ private:
+  std::size_t heads_, tokens_;
+  std::vector<bool> given_;
+};
+
+/// Copies row i of a block, whose elements need not lie side by side, to the beginning of `row`.
+template <class T>
+void copy_row(matrix_view<const T> block, std::size_t i, std::span<T> row) {
+  if (block.col_stride == 1)
+    std::copy_n(block.row(i).begin(), block.cols, row.begin());
+  else
+    for (std::size_t s = 0; s < block.cols; ++s) row[s] = block(i, s);
+}
+
+/// Throws:   strata::contract_error for a weight that looks ahead or is negative; strata::numeric_error for one that is
+///           not finite.
+template <class T>
+void check_weights(std::size_t layer, std::size_t head, std::size_t token, std::span<const T> row) {
+  unsigned negative = 0;  // in a form that vectorises
+  for (const T weight : row.first(std::min(token + 1, row.size()))) negative |= weight < 0 ? 1U : 0U;
+  if (!all_finite<T>(row))
+    raise<numeric_error>("layer ", layer, ", token ", token, ", head ", head, ": an attention weight is not finite");
+  if (negative != 0)
+    raise<contract_error>("layer ", layer, ", token ", token, ", head ", head, ": attend got a negative weight (",
+                          *std::min_element(row.begin(), row.end()), "); it takes the weights after the softmax");
+  for (std::size_t s = token + 1; s < row.size(); ++s)
+    if (row[s] != 0)
+      raise<contract_error>("layer ", layer, ", token ", token, ", head ", head, ": the weight of the later token ", s,
+                            " is ", row[s], ", expected 0");
+}
+
+/// The weights after the softmax, (heads, tokens, tokens), as attend hands them over in blocks of rows.
+template <class T>
+class attention_pattern {
+ public:
+  attention_pattern(std::size_t heads, std::size_t tokens) : weights_(heads * tokens, tokens), given_(heads, tokens) {}
+
+  /// Throws:   as check_weights(), for a block outside the prompt too.
+  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> block) {
+    given_.add(layer, head, row0, block.rows, block.cols);
+    const std::size_t tokens = weights_.cols();
+    for (std::size_t i = 0; i < block.rows; ++i) {
+      const std::span<T> row = weights_.row(head * tokens + row0 + i);
+      copy_row<T>(block, i, row);
+      std::fill(row.begin() + static_cast<std::ptrdiff_t>(block.cols), row.end(), T{0});
+      check_weights<T>(layer, head, row0 + i, row);
+    }
+  }
+
+  void require(std::size_t layer, std::span<const std::size_t> tokens) const { given_.require(layer, tokens); }
+  void clear() { given_.clear(); }
+
   /// Weights of one head: (tokens, tokens).
   [[nodiscard]] matrix_view<const T> head(std::size_t h) const {
     return weights_.view().row_range(h * weights_.cols(), weights_.cols());
   }
-  [[nodiscard]] std::size_t heads() const { return heads_; }
 
  private:
   matrix<T> weights_;
-  std::size_t heads_;
-  std::vector<bool> given_;
+  attended_rows given_;
 };
 
 /// Rows of a head's weights for some tokens; a view where they are neighbours, otherwise a copy in `storage`.

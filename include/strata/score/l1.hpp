@@ -14,14 +14,15 @@ namespace strata {
 /// ‖a·u‖₁ = a·‖u‖₁: one norm a source and head, one multiplication an edge.
 struct l1 {
   template <class T>
+  void source_factors(matrix_view<const T> vectors, std::span<T> factors) const {
+    for (std::size_t s = 0; s < factors.size(); ++s) factors[s] = static_cast<T>(detail::sum_abs<T>(vectors.row(s)));
+  }
+  template <class T>
   void attention(const head_contributions<T>& head, matrix_view<T> scores) const {
-    std::vector<T> norms(head.vectors.rows);  // ‖u_s‖₁
-    for (std::size_t s = 0; s < norms.size(); ++s) norms[s] = static_cast<T>(detail::sum_abs<T>(head.vectors.row(s)));
-    for (std::size_t i = 0; i < scores.rows; ++i) {
-      const std::span<const T> weights = head.weights.row(i);
-      const std::span<T> out = scores.row(i);
-      for (std::size_t s = 0; s < out.size(); ++s) out[s] = weights[s] * norms[s] * head.scales[i];
-    }
+    std::vector<T> factors(head.vectors.rows);
+    source_factors<T>(head.vectors, factors);
+    for (std::size_t i = 0; i < scores.rows; ++i)
+      factored_scores<T>(head.weights.row(i), factors, head.scales[i], scores.row(i));
   }
   template <class T>
   [[nodiscard]] T single(std::span<const T> contribution, std::span<const T> /*node*/) const {
@@ -33,6 +34,6 @@ struct l1 {
   }
 };
 
-static_assert(score_rule<l1, float>);
+static_assert(factored_rule<l1, float>);
 
 }  // namespace strata

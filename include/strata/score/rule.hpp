@@ -37,6 +37,21 @@ concept score_rule = requires(const R& rule, const head_contributions<T>& head, 
   rule.finish(node_scores);
 };
 
+/// A rule whose attention scores factor: weight · factor of the source · scale of the target, multiplied in this order.
+///   source_factors(vectors, factors)   the factors of one head's sources; vectors as in head_contributions
+/// Only such a rule can score a long prompt, whose weights are not stored.
+template <class R, class T>
+concept factored_rule = score_rule<R, T> &&
+    requires(const R& rule, matrix_view<const T> vectors, std::span<T> factors) {
+  rule.source_factors(vectors, factors);
+};
+
+/// The scores of one target's attention edges of a head by a factored rule. scores may be weights.
+template <class T>
+void factored_scores(std::span<const T> weights, std::span<const T> factors, T scale, std::span<T> scores) {
+  for (std::size_t s = 0; s < scores.size(); ++s) scores[s] = weights[s] * factors[s] * scale;
+}
+
 /// Divides the scores of a node by their sum; where it is 0, all become 0. NaN stays NaN, and is refused by the search.
 template <class T>
 void divide_by_sum(std::span<T> scores) {

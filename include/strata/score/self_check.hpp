@@ -22,17 +22,18 @@ namespace strata::detail {
 
 // max_j Σ_{h,s} |a·u_j| + |b_j| of one target, the scale of the self-check; formed only where the cheaper bound does
 // not decide.
-template <class T>
-[[nodiscard]] double contribution_scale(const attention_pattern<T>& pattern, const attention_parts<T>& parts,
+template <class T, class WeightsOf>
+[[nodiscard]] double contribution_scale(std::size_t heads, WeightsOf weights_of, const attention_parts<T>& parts,
                                         std::size_t token) {
   std::vector<double> sum(parts.output.cols);
   for (std::size_t j = 0; j < parts.output_bias.size(); ++j)
     sum[j] = std::abs(static_cast<double>(parts.output_bias[j]));
-  matrix<T> u(parts.values.rows, parts.output.cols);
-  for (std::size_t h = 0; h < pattern.heads(); ++h) {
-    product<T>(values_of(parts, pattern.heads(), h), output_of(parts, pattern.heads(), h), u);
+  matrix<T> u(parts.values.rows, parts.output.cols), storage;
+  for (std::size_t h = 0; h < heads; ++h) {
+    product<T>(values_of(parts, heads, h), output_of(parts, heads, h), u);
+    const matrix_view<const T> weights = weights_of(h, std::span<const std::size_t>(&token, 1), storage);
     for (std::size_t s = 0; s <= token; ++s) {
-      const double a = std::abs(static_cast<double>(pattern.head(h)(token, s)));
+      const double a = std::abs(static_cast<double>(weights(0, s)));
       if (a != 0)
         for (std::size_t j = 0; j < sum.size(); ++j) sum[j] += a * std::abs(static_cast<double>(u(s, j)));
     }
@@ -66,21 +67,28 @@ template <class T>
 /// normal components: r·δ is normal with standard deviation ‖δ‖₂ ≥ max|δ|, and W_O·r is formed once for all tokens. A
 /// token is accepted if all four are below an eighth of the tolerance, otherwise it is checked by component too. (An error
 /// at the tolerance is below that in one of the four with a chance of at most 0.1, in all with 1e-4.)
+/// weights_of: (head, tokens, storage) → the weights of these tokens, (tokens, sources), all sources up to the last of
+///             them; may lie in `storage`.
 /// Returns: the largest relative error found, of the tokens that were compared along r as seen there.
 /// Throws:  strata::contract_error with layer, token and error.
-template <class T>
-double self_check(std::size_t layer, const attention_pattern<T>& pattern, const attention_parts<T>& parts,
+template <class T, class WeightsOf>
+double self_check(std::size_t layer, std::size_t heads, WeightsOf weights_of, const attention_parts<T>& parts,
                   matrix_view<const T> out, std::span<const std::size_t> tokens, double tolerance,
                   std::size_t threads = 1) {
   // Σ_h Σ_s a·u = (concat_h Σ_s a·v) · W_O: cheaper than forming the sum from u once the prompt is longer than a head
-  // is wide.
+  // is wide. In blocks of rows, of which only the sources that they see are read.
+  constexpr std::size_t block_rows = 64;
   matrix<T> mixed;
   mixed.resize_uninitialised(tokens.size(), parts.output.rows);
-  const std::size_t head_width = parts.output.rows / pattern.heads();
-  parallel_for(threads, pattern.heads(), [&](std::size_t h) {
+  const std::size_t head_width = parts.output.rows / heads;
+  parallel_for(threads, heads, [&](std::size_t h) {
     matrix<T> storage;
-    product<T>(rows_of(pattern.head(h), tokens, storage), values_of(parts, pattern.heads(), h),
-               mixed.view().col_range(h * head_width, head_width));
+    for (std::size_t first = 0; first < tokens.size(); first += block_rows) {
+      const auto block = tokens.subspan(first, std::min(block_rows, tokens.size() - first));
+      const std::size_t sources = block.back() + 1;
+      product<T>(weights_of(h, block, storage).col_range(0, sources), values_of(parts, heads, h).row_range(0, sources),
+                 mixed.view().row_range(first, block.size()).col_range(h * head_width, head_width));
+    }
   });
   const auto bias = [&](std::size_t j) { return parts.output_bias.empty() ? T{0} : parts.output_bias[j]; };
 
@@ -129,7 +137,7 @@ double self_check(std::size_t layer, const attention_pattern<T>& pattern, const 
     double error = static_cast<double>(difference) / static_cast<double>(largest);
     if (!(error <= tolerance / 8))
       error = static_cast<double>(difference) /
-              std::max(contribution_scale(pattern, parts, tokens[i]), std::numeric_limits<double>::min());
+              std::max(contribution_scale<T>(heads, weights_of, parts, tokens[i]), std::numeric_limits<double>::min());
     if (!(error <= tolerance))
       raise<contract_error>("layer ", layer, ", token ", tokens[i],
                             ": the attention output is not the sum of its contributions; relative error ", error,

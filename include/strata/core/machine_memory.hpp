@@ -29,4 +29,7 @@ namespace strata {
 /// What expanded weights may take where nobody says: 60 % of the machine's memory.
 [[nodiscard]] inline std::size_t default_weight_memory() { return machine_memory() / 5 * 3; }
 
+/// What a trace may take beside the weights where nobody says: 30 % of the machine's memory.
+[[nodiscard]] inline std::size_t default_trace_memory() { return machine_memory() / 10 * 3; }
+
 }  // namespace strata
