@@ -39,17 +39,17 @@ TEST_CASE("a memory bound decides what is stored, not the result") {
   struct choice {
     const char *bound, *weights, *scores;
   };
-  for (const auto& [bound, weights, scores] : {choice{"8M", "weights expanded layer by layer", "computed again"},
-                                               choice{"13M", "weights expanded layer by layer", "stored"},
-                                               choice{"14M", "5.5 MB for expanded weights", "computed again"},
-                                               choice{"15M", "5.5 MB for expanded weights", "stored"}}) {
-    CAPTURE(bound);
-    const std::vector<std::string> same{"--max-size", "0.001", "--max-memory", bound, "--threads", "1"};
+  for (const choice& c : {choice{"8M", "weights expanded layer by layer", "computed again"},
+                          choice{"13M", "weights expanded layer by layer", "stored"},
+                          choice{"14M", "5.5 MB for expanded weights", "computed again"},
+                          choice{"15M", "5.5 MB for expanded weights", "stored"}}) {
+    CAPTURE(c.bound);
+    const std::vector<std::string> same{"--max-size", "0.001", "--max-memory", c.bound, "--threads", "1"};
     std::vector<std::string> info{"info", "--tokens", "200"}, trace{"--tokens", ids};
     info.insert(info.end(), same.begin(), same.end());
     trace.insert(trace.end(), same.begin(), same.end());
     const std::string told = program::run(info).out;
-    CHECK(told.find(std::string(weights) + "; scores are " + scores) != std::string::npos);
+    CHECK(told.find(std::string(c.weights) + "; scores are " + c.scores) != std::string::npos);
     CHECK(program::json_of(trace) == whole);
   }
 }
