@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds and runs all tests, in two legs: g++ with full optimisation for this machine's processor, a CBLAS and threads, and
-# clang++ with the address and undefined-behaviour sanitizers, Eigen alone and one thread. Arguments go to both cmakes: sh tests/run.sh -DSTRATA_WERROR=ON
+# Builds and runs all tests, in two legs: g++ with full optimisation for this machine's processor, a CBLAS and threads,
+# and clang++ with the address and undefined-behaviour sanitizers, Eigen alone and one thread. Arguments go to both cmakes:
+# sh tests/run.sh -DSTRATA_WERROR=ON
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/setup.sh
