@@ -4,17 +4,20 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 
 namespace cli {
 
 namespace detail {
-inline char part_of_output[4096];                 // of the file that is being written; empty: none
-inline volatile sig_atomic_t progress_shown = 0;  // whether a progress line stands on stderr
+inline constexpr std::size_t most_outputs = 8;
+inline char parts_of_outputs[most_outputs][4096];  // of the files that are being written; empty: none
+inline volatile sig_atomic_t progress_shown = 0;   // whether a progress line stands on stderr
 
 extern "C" inline void leave_at_once(int signal) {  // calls only what a signal handler may
-  if (part_of_output[0] != '\0') unlink(part_of_output);
+  for (const auto& part : parts_of_outputs)
+    if (part[0] != '\0') unlink(part);
   if (progress_shown != 0) static_cast<void>(!write(STDERR_FILENO, "\r\033[K", 4));
   _exit(128 + signal);
 }
@@ -46,9 +49,18 @@ class interrupts_wait {
   sigset_t before_{};
 };
 
-// Call while interrupts wait.
-inline void remove_on_interrupt(const std::string& part) {
-  if (part.size() < sizeof detail::part_of_output) std::memcpy(detail::part_of_output, part.c_str(), part.size() + 1);
+// Call while interrupts wait. Returns the number under which it is forgotten again.
+inline std::size_t remove_on_interrupt(const std::string& part) {
+  for (std::size_t i = 0; i < detail::most_outputs; ++i) {
+    if (detail::parts_of_outputs[i][0] != '\0') continue;
+    if (part.size() < sizeof detail::parts_of_outputs[i])
+      std::memcpy(detail::parts_of_outputs[i], part.c_str(), part.size() + 1);
+    return i;
+  }
+  return 0;
 }
+
+// Call while interrupts wait.
+inline void forget(std::size_t number) { detail::parts_of_outputs[number][0] = '\0'; }
 
 }  // namespace cli

@@ -26,6 +26,13 @@ inline std::string grouped(strata::edge_id n) {
   return out;
 }
 
+// One sentence on one line, whatever a name or a file has put into it.
+inline std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  return text;
+}
+
 // A piece of text on one line: bytes that are no UTF-8 as \xNN, characters that cannot be seen as \n, \t or \u{N}.
 inline std::string on_one_line(std::string_view piece) {
   std::string out;

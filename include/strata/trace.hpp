@@ -14,16 +14,17 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
-#include "strata/detail/parallel.hpp"
+#include "strata/core/matrix.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/estimate.hpp"
+#include "strata/evaluate.hpp"
+#include "strata/forward/ablation.hpp"
+#include "strata/forward/edge_means.hpp"
 #include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
-#include "strata/graph/composition.hpp"
 #include "strata/graph/edge_order.hpp"
-#include "strata/graph/edge_strata.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/faithfulness.hpp"
@@ -37,14 +38,6 @@
 
 namespace strata {
 
-/// The trace of one size.
-struct trace_point {
-  double size = 0;
-  edge_id edges = 0;  // ⌊size · E⌋
-  faithfulness measured;
-  composition made_of;
-};
-
 template <class T>
 struct trace_result {
   graph edges;
@@ -55,8 +48,9 @@ struct trace_result {
   std::vector<T> scores;  // (E), if they were to be kept
   edge_order order;       // as long as the largest size needs
   std::vector<trace_point> curve;
-  double density = 0;  // area under TV over log10(size)
-  double tv_area = 0;  // the same from size 1e-3 on
+  matrix<T> final_states;  // (curve, width): what the unembedding reads at each size, if they were to be kept
+  double density = 0;      // area under TV over log10(size)
+  double tv_area = 0;      // the same from size 1e-3 on
 
   /// The first point of the curve whose value is below the bound; null if none is. By total variation:
   /// smallest_below(0.2, [](const auto& m) { return m.total_variation; })
@@ -86,6 +80,7 @@ namespace detail {
 
 /// Records, scores, orders, evaluates. Where the scores of all edges would take more than options.max_memory, weights
 /// are computed again for each node that the search reaches; the result is the same, to the bit.
+/// means:    what dropped edges contribute; null: nothing.
 /// Throws:   strata::option_error for a prompt, target or sizes out of range, or a trace that takes more memory than it
 ///           may; strata::contract_error for a forward pass that breaks the contract or does not add up;
 ///           strata::numeric_error for NaN or infinity; strata::cancelled when progress says so.
@@ -93,7 +88,8 @@ namespace detail {
 ///           where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
-                                                         const trace_options& options = {}, const Rule& rule = Rule{}) {
+                                                         const trace_options& options = {}, const Rule& rule = Rule{},
+                                                         const edge_means<typename Model::scalar>* means = nullptr) {
   using T = typename Model::scalar;
   const model_shape shape = model.shape();
   check_prompt(shape, tokens);
@@ -105,6 +101,8 @@ template <forward_pass Model, class Rule = l1>
   if (sizes.empty()) raise<option_error>("the largest size wanted is ", options.max_size, ", below all of the sizes");
   if (options.target && (*options.target < 0 || static_cast<std::size_t>(*options.target) >= shape.vocabulary))
     raise<option_error>("the target is ", *options.target, ", outside the vocabulary of ", shape.vocabulary);
+  const ablation<T> dropped(options.attention, means);
+  dropped.require(shape, tokens.size());
   const auto report = [&](std::string_view stage, std::size_t done, std::size_t total) {
     if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
   };
@@ -112,7 +110,7 @@ template <forward_pass Model, class Rule = l1>
   const memory_estimate plan =
       plan_memory(shape, footprint_of(model), tokens.size(), options, factored_rule<Rule, T>, sizeof(T));
   const graph edges(shape, tokens.size());
-  trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, 0, 0};
+  trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, {}, 0, 0};
   if (options.check) {
     report("check", 0, 1);
     static_cast<void>(check_forward_pass(model, detail::tokens_to_check(shape, tokens)));
@@ -147,29 +145,13 @@ template <forward_pass Model, class Rule = l1>
   const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
   const faithfulness_to<T> measure(std::span<const T>(result.logits), target);
   result.entropy = measure.entropy();
-  composition made_of;
-  std::vector<std::size_t> different;  // numbers of edges below E that are to be run
-  for (const double size : sizes) {
-    const edge_id n = edges_at_size(edges, size);
-    while (made_of.edges < n) made_of.add(edges, edges.at(result.order[static_cast<std::size_t>(made_of.edges)]));
-    result.curve.push_back({size, n, {}, made_of});
-    if (n < edges.edge_count() && (different.empty() || different.back() != n))
-      different.push_back(static_cast<std::size_t>(n));
-  }
-  std::vector<T> logits;
-  if (!different.empty())
-    logits = run_masked(model, tokens, edge_strata(edges, result.order, different), options.attention,
-                        {options.batch, options.threads},
-                        [&](std::size_t done, std::size_t total) { report("evaluate", done, total); });
-  logits.insert(logits.end(), result.logits.begin(), result.logits.end());  // all edges: the plain run
-  std::vector<faithfulness> measured(different.size() + 1);
-  detail::parallel_for(options.threads, measured.size(), [&](std::size_t i) {
-    measured[i] = measure(std::span<const T>(logits).subspan(i * shape.vocabulary, shape.vocabulary));
-  });
-  for (trace_point& point : result.curve)
-    point.measured = measured[static_cast<std::size_t>(
-        std::lower_bound(different.begin(), different.end(), static_cast<std::size_t>(point.edges)) -
-        different.begin())];
+  std::vector<std::size_t> counts;
+  for (const double size : sizes) counts.push_back(static_cast<std::size_t>(edges_at_size(edges, size)));
+  result.curve = evaluate(
+      model, tokens, result.order, counts, measure, dropped, {options.batch, options.threads},
+      [&](std::size_t done, std::size_t total) { report("evaluate", done, total); },
+      options.keep_states ? &result.final_states : nullptr);
+  for (std::size_t i = 0; i < sizes.size(); ++i) result.curve[i].size = sizes[i];
 
   std::vector<double> variation;
   for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "strata/graph/edge_strata.hpp"
+#include "strata/model/decoder.hpp"
 #include "support/plain_models.hpp"
 
 namespace {
@@ -99,4 +100,38 @@ TEST_CASE("nested masks of a plug-in model: alone, in batches, in threads with a
   CHECK_THROWS_AS(static_cast<void>(
                       strata::run_masked(model, tokens, nested, strata::attention_mask::after_softmax, {}, stop_at_3)),
                   strata::cancelled);
+}
+
+TEST_CASE("final states are what the unembedding reads: of hooks, batches, sweeps; asking for them changes nothing") {
+  const strata::decoder<double> model = strata::decoder<double>::load(goldens::model_folder("llama_rope_llama3"));
+  const std::vector<int> tokens = goldens::run("llama_rope_llama3").integer("tokens");
+  const strata::graph g(model.shape(), tokens.size());
+  std::vector<strata::edge_mask> masks{strata::edge_mask::none(g), strata::edge_mask::all(g)};
+  for (const std::size_t kept : {3U, 5U})
+    masks.push_back(
+        strata::edge_mask::where(g, [&](const strata::edge& e) { return (e.source + e.level) % kept != 0; }));
+
+  strata::matrix<double> swept, single;
+  const auto logits = strata::run_masked(model, tokens, masks, {}, &swept);
+  CHECK(logits == strata::run_masked(model, tokens, masks));
+  REQUIRE(swept.rows() == masks.size());
+  REQUIRE(swept.cols() == model.shape().width);
+  for (std::size_t m = 0; m < masks.size(); ++m) {
+    const auto one = strata::run_masked(model, tokens, std::span(&masks[m], 1), {}, &single);
+    REQUIRE(single.rows() == 1);
+    for (std::size_t j = 0; j < single.cols(); ++j) CHECK(std::abs(single(0, j) - swept(m, j)) <= 1e-10);
+  }
+  for (std::size_t j = 0; j < swept.cols(); ++j) CHECK(swept(0, j) == 0);  // RMSNorm of nothing
+
+  plain::model other("gpt2");
+  const std::vector<int> prompt = goldens::run("gpt2").integer("tokens");
+  const strata::graph of_other(other.shape(), prompt.size());
+  const std::vector<strata::edge_mask> both{strata::edge_mask::none(of_other), strata::edge_mask::all(of_other)};
+  strata::matrix<double> batch;
+  static_cast<void>(strata::run_masked(other, prompt, both, {}, &batch));
+  REQUIRE(batch.rows() == 2);
+  for (std::size_t m = 0; m < 2; ++m) {
+    static_cast<void>(strata::run_masked(other, prompt, std::span(&both[m], 1), {}, &single));
+    for (std::size_t j = 0; j < single.cols(); ++j) CHECK(std::abs(single(0, j) - batch(m, j)) <= 1e-10);
+  }
 }

@@ -32,6 +32,8 @@ class matrix {
 
   [[nodiscard]] std::size_t rows() const { return rows_; }
   [[nodiscard]] std::size_t cols() const { return cols_; }
+  /// Values that the memory it has would hold.
+  [[nodiscard]] std::size_t capacity() const { return values_.capacity(); }
   [[nodiscard]] T* data() { return values_.data(); }
   [[nodiscard]] const T* data() const { return values_.data(); }
   [[nodiscard]] std::span<T> values() { return values_; }

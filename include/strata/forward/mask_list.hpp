@@ -7,7 +7,6 @@
 #include <span>
 
 #include "strata/core/contract.hpp"
-#include "strata/forward/masker.hpp"
 #include "strata/graph/edge_mask.hpp"
 #include "strata/graph/edge_strata.hpp"
 #include "strata/graph/graph.hpp"

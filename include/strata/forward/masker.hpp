@@ -1,32 +1,30 @@
-/// The masked run: only the kept edges contribute (zero ablation).
+/// The masked run: only the kept edges contribute; forward/ablation.hpp says what stands for dropped ones.
 ///
-/// * Attention: weights of dropped (head, target, source) become 0. MLP and residual: the dropped term is 0.
+/// * Attention: weights of dropped (head, target, source) become 0; means of theirs are added before W_O. MLP and
+///   residual: the dropped term is 0, or its mean.
 /// * Norms are computed from the masked vectors, not linearised.
-/// * A node without any kept incoming edge is the zero vector, output bias included; with one, the bias stays.
+/// * Under zero ablation a node without any kept incoming edge is the zero vector, output bias included; with one, the
+///   bias stays. With means the bias is always there.
 /// * Embeddings (level 0) are always there.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "strata/core/contract.hpp"
+#include "strata/core/error.hpp"
+#include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
+#include "strata/detail/product.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/graph/edge_mask.hpp"
 
 namespace strata {
-
-/// What dropping an attention edge does.
-enum class attention_mask : std::uint8_t {
-  after_softmax,   // its weight becomes 0; the others stay as they are (default)
-  before_softmax,  // its score becomes −∞: the kept weights of the row are renormalised; a row with none left
-                   // contributes 0
-  ignored,  // nothing: all attention edges stay. A defect of the published code, for comparison with published curves
-};
 
 namespace detail {
 
@@ -45,16 +43,15 @@ template <class T>
 class masker {
  public:
   /// One mask for each copy of the prompt in the batch, all of one graph. The masks must outlive the masker.
-  explicit masker(std::span<const edge_mask> masks, attention_mask variant = attention_mask::after_softmax)
-      : masks_(masks), variant_(variant) {
+  explicit masker(std::span<const edge_mask> masks, ablation<T> dropped = {}) : masks_(masks), dropped_(dropped) {
     STRATA_ASSERT(!masks.empty(), "masker: needs at least one mask");
     for (const edge_mask& mask : masks)
       STRATA_ASSERT(mask.edges_of() == masks[0].edges_of(), "masker: the masks of a batch belong to different graphs");
   }
-  explicit masker(const edge_mask& mask, attention_mask variant = attention_mask::after_softmax)
-      : masker(std::span<const edge_mask>(&mask, 1), variant) {}
-  explicit masker(edge_mask&&, attention_mask = attention_mask::after_softmax) = delete;  // would not outlive it
-  explicit masker(std::vector<edge_mask>&&, attention_mask = attention_mask::after_softmax) = delete;
+  explicit masker(const edge_mask& mask, ablation<T> dropped = {})
+      : masker(std::span<const edge_mask>(&mask, 1), dropped) {}
+  explicit masker(edge_mask&&, ablation<T> = {}) = delete;  // would not outlive it
+  explicit masker(std::vector<edge_mask>&&, ablation<T> = {}) = delete;
 
   void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<T> weights) {
     for (std::size_t i = 0; i < weights.rows; ++i) mask_row(layer, head, row0 + i, weights.row(i));
@@ -63,6 +60,7 @@ class masker {
   void join_attention(std::size_t layer, matrix_view<T> x, matrix_view<T> out, const attention_parts<T>& parts,
                       row_list rows = {}) {
     const std::size_t level = masks_[0].edges_of().attention_level(layer);
+    if (dropped_.means != nullptr) add_means(layer, out, parts, rows);
     for (std::size_t r = 0; r < x.rows; ++r) {
       const std::size_t row = row_of(rows, r, x.rows);
       residual(x.row(r), level, row);
@@ -76,7 +74,11 @@ class masker {
     for (std::size_t r = 0; r < x.rows; ++r) {
       const std::size_t row = row_of(rows, r, x.rows);
       if (!g.parallel()) residual(x.row(r), level, row);  // in a parallel block join_attention has seen to it
-      if (runs_mlp(layer, row)) detail::join_row<T>(x.row(r), out.row(r), nullptr);
+      const node n = node_at(level, row);
+      if (runs_mlp(layer, row))
+        detail::join_row<T>(x.row(r), out.row(r), nullptr);
+      else if (dropped_.means != nullptr && g.reaches_output(n))
+        add(x.row(r), dropped_.means->mlp(layer, n.token));
     }
   }
 
@@ -84,12 +86,13 @@ class masker {
 
   // What a pass may leave out; optional for it to ask.
 
-  /// Whether any edge into the node (level, row) is kept; a node that is not active is the zero vector.
+  /// Whether the node (level, row) has a value; one that is not active is the zero vector.
   [[nodiscard]] bool active(std::size_t level, std::size_t row) const {
     const node n = node_at(level, row);
     if (level == 0) return true;
     const graph& g = masks_[0].edges_of();
-    if (variant_ == attention_mask::ignored && g.has_attention(level)) return g.reaches_output(n);
+    if (dropped_.means != nullptr) return g.reaches_output(n);
+    if (dropped_.attention == attention_mask::ignored && g.has_attention(level)) return g.reaches_output(n);
     return mask_at(row).any(n);
   }
 
@@ -98,7 +101,7 @@ class masker {
     const graph& g = masks_[0].edges_of();
     const node n = node_at(g.attention_level(layer), row);
     if (!g.reaches_output(n)) return false;
-    if (variant_ == attention_mask::ignored) return true;
+    if (dropped_.attention == attention_mask::ignored) return true;
     const edge_mask& mask = mask_at(row);
     edge_id others = mask.contains(g.residual_edge(n)) ? 1 : 0;
     if (g.parallel() && mask.contains(g.mlp_edge(n))) ++others;
@@ -130,7 +133,53 @@ class masker {
   void residual(std::span<T> x, std::size_t level, std::size_t row) const {
     const graph& g = masks_[0].edges_of();
     const node n = node_at(level, row);
-    if (!g.reaches_output(n) || !mask_at(row).contains(g.residual_edge(n))) std::fill(x.begin(), x.end(), T{0});
+    if (g.reaches_output(n) && mask_at(row).contains(g.residual_edge(n))) return;
+    if (dropped_.means != nullptr && g.reaches_output(n))
+      std::copy_n(dropped_.means->residual(level, n.token).begin(), x.size(), x.begin());
+    else
+      std::fill(x.begin(), x.end(), T{0});
+  }
+
+  static void add(std::span<T> x, std::span<const T> summand) {
+    for (std::size_t j = 0; j < x.size(); ++j) x[j] += summand[j];
+  }
+
+  // out ← out + (Σ means of dropped attention edges) · W_O. A pass may have left out rows that do not mix: of these only
+  // the bias is there.
+  void add_means(std::size_t layer, matrix_view<T> out, const attention_parts<T>& parts, row_list rows) const {
+    const graph& g = masks_[0].edges_of();
+    const std::size_t heads = g.heads();
+    const std::size_t head_width = parts.output.rows / heads;
+    if (head_width != dropped_.means->head_width() || out.cols != dropped_.means->shape().width)
+      raise<contract_error>("layer ", layer, ": heads of width ", head_width, " and a stream of width ", out.cols,
+                            ", the means of dropped edges are of ", dropped_.means->head_width(), " and ",
+                            dropped_.means->shape().width);
+    matrix<T> sums(out.rows, parts.output.rows);
+    bool any_dropped = false;
+    for (std::size_t r = 0; r < out.rows; ++r) {
+      const std::size_t row = row_of(rows, r, out.rows);
+      const node n = node_at(g.attention_level(layer), row);
+      if (!g.reaches_output(n)) continue;
+      const edge_mask& mask = mask_at(row);
+      if (!mixes(layer, row)) {
+        std::fill(out.row(r).begin(), out.row(r).end(), T{0});
+        if (!parts.output_bias.empty()) add(out.row(r), parts.output_bias);
+      }
+      if (mask.all(n)) continue;
+      any_dropped = true;
+      for (std::size_t h = 0; h < heads; ++h) {
+        const edge_id first = g.attention_edge(n, 0, h);
+        const auto kept = [&](std::size_t s) { return mask.contains(first + s * heads); };
+        std::size_t count = 0;
+        for (std::size_t s = 0; s <= n.token; ++s) count += kept(s) ? 1 : 0;
+        dropped_.means->add_dropped(layer, h, n.token, count, kept, sums.row(r).subspan(h * head_width, head_width));
+      }
+    }
+    if (!any_dropped) return;
+    matrix<T> through;
+    through.resize_uninitialised(out.rows, out.cols);
+    detail::product<T>(sums, parts.output, through);
+    for (std::size_t r = 0; r < out.rows; ++r) add(out.row(r), std::as_const(through).row(r));
   }
 
   void mask_row(std::size_t layer, std::size_t head, std::size_t row, std::span<T> weights) const {
@@ -141,7 +190,7 @@ class masker {
       return;
     }
     const edge_mask& mask = mask_at(row);
-    if (variant_ == attention_mask::ignored || mask.all(n)) return;
+    if (dropped_.attention == attention_mask::ignored || mask.all(n)) return;
     const edge_id first = g.attention_edge(n, 0, head);
     const std::size_t sources = std::min(weights.size(), n.token + 1);
     bool dropped = false;
@@ -150,11 +199,11 @@ class masker {
         dropped = true;
         weights[s] = 0;
       }
-    if (variant_ == attention_mask::before_softmax && dropped) detail::renormalise(weights.first(sources));
+    if (dropped_.attention == attention_mask::before_softmax && dropped) detail::renormalise(weights.first(sources));
   }
 
   std::span<const edge_mask> masks_;
-  attention_mask variant_;
+  ablation<T> dropped_;
 };
 
 static_assert(forward_hooks<masker<float>, float>);

@@ -12,7 +12,10 @@
 
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
+#include "strata/core/matrix.hpp"
 #include "strata/detail/parallel.hpp"
+#include "strata/forward/ablation.hpp"
+#include "strata/forward/final_states.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/mask_list.hpp"
 #include "strata/forward/masker.hpp"
@@ -55,15 +58,28 @@ template <forward_pass Model>
   return run(model, tokens, hooks);
 }
 
-/// A model that runs many masks in one call: sweep(tokens, masks, variant, progress) returns (masks, vocabulary) logits,
+/// A model that runs many masks in one call: sweep(tokens, masks, dropped, progress) returns (masks, vocabulary) logits,
 /// those of one run for each mask up to rounding. It calls progress(done, total) now and then, from one thread;
 /// progress may throw to stop it. The built-in decoder is one.
 template <class M>
 concept sweeping_forward_pass = forward_pass<M> &&
     requires(M& model, std::span<const token_id> tokens, const edge_strata& strata, const edge_mask_list& masks,
              const sweep_progress& progress) {
-  { model.sweep(tokens, strata, attention_mask{}, progress) } -> std::convertible_to<std::vector<typename M::scalar>>;
-  { model.sweep(tokens, masks, attention_mask{}, progress) } -> std::convertible_to<std::vector<typename M::scalar>>;
+  {
+    model.sweep(tokens, strata, ablation<typename M::scalar>(), progress)
+    } -> std::convertible_to<std::vector<typename M::scalar>>;
+  {
+    model.sweep(tokens, masks, ablation<typename M::scalar>(), progress)
+    } -> std::convertible_to<std::vector<typename M::scalar>>;
+};
+
+/// Whether its sweep also gives the final states: sweep(…, &states).
+template <class M>
+concept sweeps_with_states = sweeping_forward_pass<M> &&
+    requires(M& model, std::span<const token_id> tokens, const edge_strata& strata, const edge_mask_list& masks,
+             const sweep_progress& progress, matrix<typename M::scalar>* states) {
+  model.sweep(tokens, strata, ablation<typename M::scalar>(), progress, states);
+  model.sweep(tokens, masks, ablation<typename M::scalar>(), progress, states);
 };
 
 /// A model of which each thread can have one: copy() gives a model that runs at the same time as this one.
@@ -72,39 +88,73 @@ concept copied_forward_pass = forward_pass<M> && requires(const M& model) {
   { model.copy() } -> forward_pass;
 };
 
+namespace detail {
+
+// One sweep, if the model has one that gives what is asked for: its logits, otherwise nothing.
+template <class Model, class Masks>
+[[nodiscard]] std::vector<typename Model::scalar> swept(Model& model, std::span<const token_id> tokens,
+                                                        const Masks& masks,
+                                                        const ablation<typename Model::scalar>& dropped,
+                                                        const sweep_progress& progress,
+                                                        matrix<typename Model::scalar>* states) {
+  std::vector<typename Model::scalar> logits;
+  if constexpr (sweeps_with_states<Model>)
+    logits = model.sweep(tokens, masks, dropped, progress, states);
+  else if constexpr (sweeping_forward_pass<Model>) {
+    if (states == nullptr) logits = model.sweep(tokens, masks, dropped, progress);
+  }
+  return logits;
+}
+
+}  // namespace detail
+
 /// Runs with only the kept edges, one for each mask; in one sweep or one batch where there are several and the pass takes
 /// them so.
 /// Requires: masks of the prompt's graph.
 /// Returns:  logits of the last token, (masks, vocabulary).
-/// Throws:   as run().
+/// states:   if given, gets the final states: (masks, width).
+/// Throws:   as run(), and as ablation::require().
 template <forward_pass Model>
 [[nodiscard]] std::vector<typename Model::scalar> run_masked(Model& model, std::span<const token_id> tokens,
                                                              std::span<const edge_mask> masks,
-                                                             attention_mask variant = attention_mask::after_softmax) {
+                                                             const ablation<typename Model::scalar>& dropped = {},
+                                                             matrix<typename Model::scalar>* states = nullptr) {
   using T = typename Model::scalar;
+  dropped.require(model.shape(), tokens.size());
   for (const edge_mask& mask : masks)
     STRATA_ASSERT(mask.edges_of() == graph(model.shape(), tokens.size()),
                   "run_masked: a mask is of another graph than the prompt's");
+  if (states != nullptr) states->reset(masks.size(), model.shape().width);
   std::vector<T> logits;
-  if constexpr (sweeping_forward_pass<Model>) {
-    if (masks.size() > 1) {
-      logits = model.sweep(tokens, edge_mask_list(masks), variant, sweep_progress());
+  const auto run_some = [&](std::span<const edge_mask> some) {
+    masker<T> hooks(some, dropped);
+    matrix<T> final;
+    keep_final_states<T, masker<T>> keeping(hooks, some.size(), final);
+    std::vector<T> given;
+    if constexpr (batched_forward_pass<Model>)
+      given =
+          states == nullptr ? model.forward(tokens, hooks, some.size()) : model.forward(tokens, keeping, some.size());
+    else
+      given = states == nullptr ? model.forward(tokens, hooks) : model.forward(tokens, keeping);
+    detail::check_logits<T>(given, model.shape().vocabulary, some.size());
+    logits.insert(logits.end(), given.begin(), given.end());
+    for (std::size_t i = 0; i < final.rows(); ++i) {
+      const std::size_t mask = static_cast<std::size_t>(some.data() - masks.data()) + i;
+      std::copy_n(final.row(i).begin(), final.cols(), states->row(mask).begin());
+    }
+  };
+  if (masks.size() > 1) {
+    logits = detail::swept(model, tokens, edge_mask_list(masks), dropped, sweep_progress(), states);
+    if (!logits.empty()) {
       detail::check_logits<T>(logits, model.shape().vocabulary, masks.size());
       return logits;
     }
-  } else if constexpr (batched_forward_pass<Model>) {
-    if (masks.size() > 1) {
-      masker<T> hooks(masks, variant);
-      logits = model.forward(tokens, hooks, masks.size());
-      detail::check_logits<T>(logits, model.shape().vocabulary, masks.size());
+    if constexpr (batched_forward_pass<Model>) {
+      run_some(masks);
       return logits;
     }
   }
-  for (const edge_mask& mask : masks) {
-    masker<T> hooks(mask, variant);
-    const std::vector<T> one = run(model, tokens, hooks);
-    logits.insert(logits.end(), one.begin(), one.end());
-  }
+  for (std::size_t m = 0; m < masks.size(); ++m) run_some(masks.subspan(m, 1));
   return logits;
 }
 
@@ -117,51 +167,56 @@ struct masked_run_options {
 /// Runs with only the edges of each of several nested subgraphs.
 /// Requires: strata of the prompt's graph.
 /// Returns:  logits of the last token, (strata, vocabulary).
-/// Throws:   as run(), and what progress throws.
+/// states:   if given, gets the final states: (strata, width).
+/// Throws:   as run(), as ablation::require(), and what progress throws.
 template <forward_pass Model>
 [[nodiscard]] std::vector<typename Model::scalar> run_masked(Model& model, std::span<const token_id> tokens,
                                                              const edge_strata& strata,
-                                                             attention_mask variant = attention_mask::after_softmax,
+                                                             const ablation<typename Model::scalar>& dropped = {},
                                                              const masked_run_options& options = {},
-                                                             const sweep_progress& progress = {}) {
+                                                             const sweep_progress& progress = {},
+                                                             matrix<typename Model::scalar>* states = nullptr) {
   using T = typename Model::scalar;
   const std::size_t vocabulary = model.shape().vocabulary;
+  dropped.require(model.shape(), tokens.size());
   STRATA_ASSERT(strata.edges_of() == graph(model.shape(), tokens.size()),
                 "run_masked: the strata are of another graph than the prompt's");
-  if constexpr (sweeping_forward_pass<Model>) {
-    std::vector<T> logits = model.sweep(tokens, strata, variant, progress);
+  std::vector<T> logits = detail::swept(model, tokens, strata, dropped, progress, states);
+  if (!logits.empty()) {
     detail::check_logits<T>(logits, vocabulary, strata.size());
     return logits;
-  } else {
-    std::vector<T> logits(strata.size() * vocabulary);
-    const std::size_t batch = std::max<std::size_t>(1, options.batch);
-    const std::size_t calls = (strata.size() + batch - 1) / batch;
-    const auto call = [&](auto& runs, std::size_t i) {
-      std::vector<edge_mask> masks;
-      for (std::size_t m = i * batch; m < std::min(strata.size(), (i + 1) * batch); ++m)
-        masks.push_back(strata.mask(m));
-      const std::vector<T> some = run_masked(runs, tokens, std::span<const edge_mask>(masks), variant);
-      std::copy(some.begin(), some.end(), logits.begin() + static_cast<std::ptrdiff_t>(i * batch * vocabulary));
-    };
-    if constexpr (copied_forward_pass<Model>) {
-      const std::size_t team = std::min(options.threads, calls);
-      if (team > 1) {
-        std::vector<decltype(model.copy())> copies;
-        for (std::size_t i = 0; i < team; ++i) copies.push_back(model.copy());
-        for (std::size_t first = 0; first < calls;
-             first += team) {  // in rounds, so that progress is told by one thread
-          if (progress) progress(first, calls);
-          detail::parallel_for(team, std::min(team, calls - first), [&](std::size_t i) { call(copies[i], first + i); });
-        }
-        return logits;
-      }
-    }
-    for (std::size_t i = 0; i < calls; ++i) {
-      if (progress) progress(i, calls);
-      call(model, i);
-    }
-    return logits;
   }
+  logits.resize(strata.size() * vocabulary);
+  if (states != nullptr) states->reset(strata.size(), model.shape().width);
+  const std::size_t batch = std::max<std::size_t>(1, options.batch);
+  const std::size_t calls = (strata.size() + batch - 1) / batch;
+  const auto call = [&](auto& runs, std::size_t i) {
+    std::vector<edge_mask> masks;
+    for (std::size_t m = i * batch; m < std::min(strata.size(), (i + 1) * batch); ++m) masks.push_back(strata.mask(m));
+    matrix<T> final;
+    const std::vector<T> some =
+        run_masked(runs, tokens, std::span<const edge_mask>(masks), dropped, states == nullptr ? nullptr : &final);
+    std::copy(some.begin(), some.end(), logits.begin() + static_cast<std::ptrdiff_t>(i * batch * vocabulary));
+    for (std::size_t m = 0; m < final.rows(); ++m)
+      std::copy_n(final.row(m).begin(), final.cols(), states->row(i * batch + m).begin());
+  };
+  if constexpr (copied_forward_pass<Model>) {
+    const std::size_t team = std::min(options.threads, calls);
+    if (team > 1) {
+      std::vector<decltype(model.copy())> copies;
+      for (std::size_t i = 0; i < team; ++i) copies.push_back(model.copy());
+      for (std::size_t first = 0; first < calls; first += team) {  // in rounds, so that progress is told by one thread
+        if (progress) progress(first, calls);
+        detail::parallel_for(team, std::min(team, calls - first), [&](std::size_t i) { call(copies[i], first + i); });
+      }
+      return logits;
+    }
+  }
+  for (std::size_t i = 0; i < calls; ++i) {
+    if (progress) progress(i, calls);
+    call(model, i);
+  }
+  return logits;
 }
 
 }  // namespace strata

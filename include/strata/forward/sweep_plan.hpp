@@ -2,7 +2,8 @@
 ///
 /// Two masks give a node the same value, which is computed once, if they keep the same edges into it and the values
 /// that it reads are the same: for attention those of all tokens up to its own, since they are all in the softmax. A node
-/// without kept edges has the base value, 0; one that no kept edge leads on to the output is not computed.
+/// without kept edges has the base value: 0, or, where dropped edges have means, one of its own for each token. A node
+/// that no kept edge leads on to the output is not computed.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +37,7 @@ struct row {
   std::uint32_t mlp;       // row that goes through the MLP, or none
 };
 
-/// The distinct values of a level's nodes. Row 0 is the base value, row i + 1 is rows[i]; they are in the order of tokens.
+/// The distinct values of a level's nodes. Row 0 is the zero vector, row i + 1 is rows[i]; they are in the order of tokens.
 struct level {
   std::size_t number = 0;
   std::vector<row> rows;
@@ -51,8 +52,13 @@ struct level {
 template <mask_list Masks>
 class sweep_plan {
  public:
-  explicit sweep_plan(const Masks& masks)
-      : masks_(&masks), graph_(masks.edges_of()), tokens_(graph_.tokens()), count_(masks.size()) {
+  /// base_values: whether nodes without kept edges have values, which are then rows of nothing; otherwise they are 0.
+  explicit sweep_plan(const Masks& masks, bool base_values = false)
+      : masks_(&masks),
+        graph_(masks.edges_of()),
+        tokens_(graph_.tokens()),
+        count_(masks.size()),
+        base_values_(base_values) {
     find_needed();
   }
 
@@ -83,7 +89,7 @@ class sweep_plan {
       const std::size_t first_row = made.rows.size();
       for (std::size_t m = 0; m < count_; ++m) {
         mix_of[m] = sweep::none;
-        if (!needed_[made.number * tokens_ * count_ + t * count_ + m] || !masks_->any(n, m)) continue;
+        if (!needed_[made.number * tokens_ * count_ + t * count_ + m] || !(base_values_ || masks_->any(n, m))) continue;
         sweep::row r{static_cast<std::uint32_t>(t), sweep::none, sweep::none, sweep::none};
         if (masks_->residual(n, m)) r.residual = source[m];
         if (mlp && masks_->mlp(n, m)) r.mlp = source[m];
@@ -148,7 +154,8 @@ class sweep_plan {
   const Masks* masks_;
   graph graph_;
   std::size_t tokens_;
-  std::size_t count_;                 // of masks
+  std::size_t count_;  // of masks
+  bool base_values_;
   std::vector<std::uint8_t> needed_;  // (levels + 1, tokens, masks)
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "strata/core/contract.hpp"
+#include "strata/graph/composition.hpp"
 #include "strata/graph/edge_mask.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
@@ -31,7 +32,7 @@ class edge_strata {
     std::vector<std::uint32_t> slots(largest);  // of the edges' targets
     begin_.assign(nodes + 1, 0);
     for (std::size_t i = 0; i < largest; ++i) {
-      slots[i] = static_cast<std::uint32_t>(slot(graph.at(order[i]).target_node()));
+      slots[i] = static_cast<std::uint32_t>(slot(graph.target_of(order[i])));
       ++begin_[slots[i] + 1];
     }
     for (std::size_t i = 0; i < nodes; ++i) begin_[i + 1] += begin_[i];
@@ -39,18 +40,29 @@ class edge_strata {
     counts_.resize(sizes_.size() * nodes);
     residual_.assign(nodes, never);
     mlp_.assign(nodes, never);
-    std::vector<std::uint32_t> filled(nodes, 0);
+    struct filling {
+      edge_id first;            // id of the node's first edge
+      std::uint32_t mlp;        // index of its MLP edge
+      std::uint32_t edges = 0;  // so far
+    };
+    std::vector<filling> filled;
+    for (std::size_t at = 0; at < nodes; ++at) {
+      const node n{at / tokens_ + 1, at % tokens_};
+      const edge_id edges = graph.edge_count(n);
+      filled.push_back({edges == 0 ? 0 : graph.first_edge(n),
+                        graph.has_mlp(n.level) ? static_cast<std::uint32_t>(edges - 1) : never});
+    }
     std::size_t i = 0;
     for (std::size_t m = 0; m < sizes_.size(); ++m) {
       for (; i < sizes_[m]; ++i) {
         const std::size_t at = slots[i];
-        const node n{at / tokens_ + 1, at % tokens_};
-        const edge_id index = order[i] - graph.first_edge(n);
-        if (index == 0) residual_[at] = filled[at];
-        if (graph.has_mlp(n.level) && index + 1 == graph.edge_count(n)) mlp_[at] = filled[at];
-        indices_[begin_[at] + filled[at]++] = static_cast<std::uint32_t>(index);
+        filling& of_node = filled[at];
+        const auto index = static_cast<std::uint32_t>(order[i] - of_node.first);
+        if (index == 0) residual_[at] = of_node.edges;
+        if (index == of_node.mlp) mlp_[at] = of_node.edges;
+        indices_[begin_[at] + of_node.edges++] = index;
       }
-      std::copy(filled.begin(), filled.end(), counts_.begin() + static_cast<std::ptrdiff_t>(m * nodes));
+      for (std::size_t at = 0; at < nodes; ++at) counts_[m * nodes + at] = filled[at].edges;
     }
   }
 
@@ -66,6 +78,36 @@ class edge_strata {
       const node n{at / tokens_ + 1, at % tokens_};
       for (std::uint32_t i = 0; i < count(n, m); ++i) made.insert(graph_.first_edge(n) + indices_[begin_[at] + i]);
     }
+    return made;
+  }
+
+  /// What each of the subgraphs is made of: (sizes).
+  /// Cost:     one pass over the edges of the largest, and a step for each node and size.
+  [[nodiscard]] std::vector<composition> compositions() const {
+    std::vector<composition> made(sizes_.size());
+    std::vector<edge_id> of_head(graph_.heads());
+    for (std::size_t at = 0; at + 1 < begin_.size(); ++at) {
+      const node n{at / tokens_ + 1, at % tokens_};
+      std::uint32_t before = 0;
+      for (std::size_t m = 0; m < sizes_.size(); ++m) {  // those of m that m − 1 has not
+        const std::uint32_t now = count(n, m);
+        const auto is_new = [&](std::uint32_t place) { return place >= before && place < now; };
+        if (before == now) continue;
+        const bool attention = graph_.has_attention(n.level);
+        if (is_new(residual_[at]))
+          made[m].add(graph_, attention ? edge_kind::residual : edge_kind::mlp_residual, n.level, no_head);
+        if (is_new(mlp_[at])) made[m].add(graph_, edge_kind::mlp, n.level, no_head);
+        if (attention) {
+          std::fill(of_head.begin(), of_head.end(), edge_id{0});
+          for (std::uint32_t i = before; i < now; ++i)
+            if (i != residual_[at] && i != mlp_[at]) ++of_head[(indices_[begin_[at] + i] - 1) % graph_.heads()];
+          for (std::size_t h = 0; h < of_head.size(); ++h)
+            made[m].add(graph_, edge_kind::attention, n.level, h, of_head[h]);
+        }
+        before = now;
+      }
+    }
+    for (std::size_t m = 1; m < made.size(); ++m) made[m] += made[m - 1];
     return made;
   }
 

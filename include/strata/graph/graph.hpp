@@ -107,24 +107,18 @@ class graph {
     return {target.level - 1, attention ? (index - 1) / heads_ : target.token};
   }
 
+  /// The node that an edge enters.
+  [[nodiscard]] constexpr node target_of(edge_id id) const { return place_of(id).target; }
+
   /// Kind, level, head, target and source of an edge.
   [[nodiscard]] constexpr edge at(edge_id id) const {
-    STRATA_ASSERT(id < edge_count(), "graph::at: edge out of range");
-    const edge_id layer = id / layer_edges() < layers_ ? id / layer_edges() : layers_ - 1;
-    const bool last = layer + 1 == layers_;
-    const edge_id in_layer = id - layer * layer_edges();
-    const edge_id attention_part = last ? attention_node_edges(tokens_ - 1) : attention_nodes_edges(tokens_);
-    if (in_layer >= attention_part) {  // only in a sequential block
-      const edge_id in_level = in_layer - attention_part;
-      const std::size_t token = last ? tokens_ - 1 : in_level / 2;
-      return {in_level % 2 == 0 ? edge_kind::mlp_residual : edge_kind::mlp, 2 * layer + 2, no_head, token, token};
-    }
-    const std::size_t level = attention_level(layer);
-    const std::size_t token = last ? tokens_ - 1 : token_of(in_layer);
-    const edge_id in_node = in_layer - (last ? 0 : attention_nodes_edges(token));
-    if (in_node == 0) return {edge_kind::residual, level, no_head, token, token};
-    if (parallel() && in_node + 1 == attention_node_edges(token)) return {edge_kind::mlp, level, no_head, token, token};
-    return {edge_kind::attention, level, (in_node - 1) % heads_, token, (in_node - 1) / heads_};
+    const auto [target, index] = place_of(id);
+    const auto [level, token] = target;
+    if (!has_attention(level))
+      return {index == 0 ? edge_kind::mlp_residual : edge_kind::mlp, level, no_head, token, token};
+    if (index == 0) return {edge_kind::residual, level, no_head, token, token};
+    if (parallel() && index + 1 == attention_node_edges(token)) return {edge_kind::mlp, level, no_head, token, token};
+    return {edge_kind::attention, level, (index - 1) % heads_, token, (index - 1) / heads_};
   }
 
   /// The number of an edge; the inverse of at().
@@ -136,6 +130,25 @@ class graph {
   friend constexpr bool operator==(const graph&, const graph&) = default;
 
  private:
+  struct place {
+    node target;
+    edge_id index;  // among the edges that enter the target
+  };
+
+  [[nodiscard]] constexpr place place_of(edge_id id) const {
+    STRATA_ASSERT(id < edge_count(), "graph: edge out of range");
+    const edge_id layer = id / layer_edges() < layers_ ? id / layer_edges() : layers_ - 1;
+    const bool last = layer + 1 == layers_;
+    const edge_id in_layer = id - layer * layer_edges();
+    const edge_id attention_part = last ? attention_node_edges(tokens_ - 1) : attention_nodes_edges(tokens_);
+    if (in_layer >= attention_part) {  // only in a sequential block
+      const edge_id in_level = in_layer - attention_part;
+      return {{2 * layer + 2, last ? tokens_ - 1 : in_level / 2}, in_level % 2};
+    }
+    const std::size_t token = last ? tokens_ - 1 : token_of(in_layer);
+    return {{attention_level(layer), token}, in_layer - (last ? 0 : attention_nodes_edges(token))};
+  }
+
   // Edges into one node at a level with attention: residual, H for each source, in a parallel block the MLP.
   [[nodiscard]] constexpr edge_id attention_node_edges(std::size_t token) const {
     return (parallel() ? 2 : 1) + heads_ * (token + 1);

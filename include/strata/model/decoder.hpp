@@ -18,11 +18,11 @@
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/attention_source.hpp"
 #include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/mask_list.hpp"
-#include "strata/forward/masker.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
@@ -90,23 +90,31 @@ class decoder {
 
   /// Runs with many masks at once, each weight read once and equal rows computed once: logits of the last token, (masks,
   /// vocabulary). Nested masks (edge_strata) share the most.
+  /// states:   if given, gets the final norm's output of each: (masks, width).
   /// Requires: masks of the prompt's graph.
-  /// Throws:   as forward().
+  /// Throws:   as forward(), and as ablation::require().
   /// Accuracy: those of runs with one mask each, up to rounding; the same bits for any number of threads.
   template <mask_list Masks>
   [[nodiscard]] std::vector<T> sweep(std::span<const token_id> tokens, const Masks& masks,
-                                     attention_mask variant = attention_mask::after_softmax,
-                                     const sweep_progress& progress = {}) const {
+                                     const ablation<T>& dropped = {}, const sweep_progress& progress = {},
+                                     matrix<T>* states = nullptr) const {
     check_prompt(shape(), tokens);
     STRATA_ASSERT(masks.edges_of() == graph(shape(), tokens.size()), "decoder::sweep: masks of another graph");
-    if (variant == attention_mask::ignored) return swept(tokens, with_all_attention<Masks>(masks), variant, progress);
-    return swept(tokens, masks, variant, progress);
+    dropped.require(shape(), tokens.size());
+    if (dropped.attention == attention_mask::ignored)
+      return swept(tokens, with_all_attention<Masks>(masks), dropped, progress, states);
+    return swept(tokens, masks, dropped, progress, states);
   }
 
   /// The plain run's logits at every position: (tokens, vocabulary).
   /// Throws: as forward().
   [[nodiscard]] matrix<T> logits(std::span<const token_id> tokens) const {
     no_hooks<T> hooks;
+    return logits(tokens, hooks);
+  }
+  /// The same with hooks, which get every row of the last layer too.
+  template <forward_hooks<T> Hooks>
+  [[nodiscard]] matrix<T> logits(std::span<const token_id> tokens, Hooks& hooks) const {
     return unembed(residual_stream(tokens, hooks, 1, true));
   }
 
@@ -123,12 +131,13 @@ class decoder {
   };
 
   template <class Masks>
-  [[nodiscard]] std::vector<T> swept(std::span<const token_id> tokens, const Masks& masks, attention_mask variant,
-                                     const sweep_progress& progress) const {
-    const detail::decoder_sweep<T, Masks> runs(config_, weights_, masks, variant, threads_);
+  [[nodiscard]] std::vector<T> swept(std::span<const token_id> tokens, const Masks& masks, const ablation<T>& dropped,
+                                     const sweep_progress& progress, matrix<T>* states) const {
+    detail::decoder_sweep<T, Masks> runs(config_, weights_, masks, dropped, threads_);
     auto [x, row_of] = runs.run(embedded(tokens, 1), progress);
     const norm<T> final_norm = detail::norm_of(weights_.final_norm(), config_);
     for (std::size_t r = 0; r < x.rows(); ++r) final_norm.apply(x.row(r));
+    if (states != nullptr) detail::copy_rows(*states, x, std::span<const std::uint32_t>(row_of));
     const matrix<T> rows = unembed(x);
     std::vector<T> logits;
     logits.reserve(row_of.size() * rows.cols());

@@ -34,18 +34,23 @@ template <class T>
   return y;
 }
 
-/// x · weightsᵀ + bias.
-/// Shape: x: (rows, in); weights: (out, in); bias: (out), or empty.
+/// y ← x · weightsᵀ + bias.
+/// Shape: x: (rows, in); weights: (out, in); bias: (out), or empty; y: any, it gets (rows, out).
 template <class T>
-[[nodiscard]] matrix<T> linear(matrix_view<const T> x, matrix_view<const T> weights, std::span<const T> bias,
-                               std::size_t threads = 1) {
-  matrix<T> y;
+void linear_into(matrix<T>& y, matrix_view<const T> x, matrix_view<const T> weights, std::span<const T> bias,
+                 std::size_t threads) {
   y.resize_uninitialised(x.rows, weights.rows);
   product<T>(x, weights.transposed(), y, threads);
   for (std::size_t r = 0; r < y.rows() && !bias.empty(); ++r) {
     const std::span<T> row = y.row(r);
     for (std::size_t j = 0; j < row.size(); ++j) row[j] += bias[j];
   }
+}
+template <class T>
+[[nodiscard]] matrix<T> linear(matrix_view<const T> x, matrix_view<const T> weights, std::span<const T> bias,
+                               std::size_t threads = 1) {
+  matrix<T> y;
+  linear_into<T>(y, x, weights, bias, threads);
   return y;
 }
 
@@ -57,11 +62,16 @@ template <class T>
   return linear<T>(x, weights.view().row_range(first, count), all.empty() ? all : all.subspan(first, count), threads);
 }
 
+/// y: any, it gets the rows.
+template <class T, class Index>
+void copy_rows(matrix<T>& y, const matrix<T>& x, std::span<const Index> rows) {
+  y.resize_uninitialised(rows.size(), x.cols());
+  for (std::size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]).begin(), x.cols(), y.row(r).begin());
+}
 template <class T, class Index>
 [[nodiscard]] matrix<T> rows_of(const matrix<T>& x, std::span<const Index> rows) {
   matrix<T> y;
-  y.resize_uninitialised(rows.size(), x.cols());
-  for (std::size_t r = 0; r < rows.size(); ++r) std::copy_n(x.row(rows[r]).begin(), x.cols(), y.row(r).begin());
+  copy_rows(y, x, rows);
   return y;
 }
 

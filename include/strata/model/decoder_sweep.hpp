@@ -14,7 +14,7 @@
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/detail/product.hpp"
-#include "strata/forward/masker.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/sweep_plan.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/model/decoder_config.hpp"
@@ -23,6 +23,7 @@
 #include "strata/model/decoder_weights.hpp"
 #include "strata/model/kept_attention.hpp"
 #include "strata/model/layer_weights.hpp"
+#include "strata/model/spare_matrices.hpp"
 #include "strata/model/token_positions.hpp"
 
 namespace strata::detail {
@@ -31,11 +32,11 @@ template <class T, mask_list Masks>
 class decoder_sweep {
  public:
   decoder_sweep(const decoder_config& config, const decoder_weights<T>& weights, const Masks& masks,
-                attention_mask variant, std::size_t threads)
+                const ablation<T>& dropped, std::size_t threads)
       : config_(config),
         weights_(weights),
         masks_(masks),
-        variant_(variant),
+        dropped_(dropped),
         threads_(threads),
         tokens_(masks.edges_of().tokens()),
         positions_(config, tokens_) {}
@@ -43,8 +44,8 @@ class decoder_sweep {
   /// The values of the output node before the final norm, and which of them is which mask's.
   /// Shape:    embedded: (tokens, width); returns (distinct values, width) and (masks).
   [[nodiscard]] std::pair<matrix<T>, std::vector<std::uint32_t>> run(const matrix<T>& embedded,
-                                                                     const sweep_progress& progress) const {
-    const sweep_plan<Masks> plan(masks_);
+                                                                     const sweep_progress& progress) {
+    const sweep_plan<Masks> plan(masks_, dropped_.means != nullptr);
     sweep::level level = plan.embeddings();
     matrix<T> x(tokens_ + 1, config_.width);
     std::copy(embedded.values().begin(), embedded.values().end(), x.row(1).begin());
@@ -54,7 +55,8 @@ class decoder_sweep {
       const layer_weights<T>& w = weights_.layer(l, scratch);
       for (const std::size_t last = masks_.edges_of().mlp_level(l); level.number < last;) {
         sweep::level above = plan.next(level);
-        x = values_of(l, w, level, above, x);
+        matrix<T> y = values_of(l, w, level, above, x);
+        spare_.give(std::exchange(x, std::move(y)));
         level = std::move(above);
       }
     }
@@ -62,7 +64,7 @@ class decoder_sweep {
   }
 
  private:
-  // Rows of a level that are read, and the base value's where it is: (rows + 1).
+  // Rows of a level that are read, and the zero vector's where it is: (rows + 1).
   using row_set = std::vector<bool>;
 
   // Something of each row of a set, one after the other.
@@ -75,13 +77,13 @@ class decoder_sweep {
 
   // The nodes of a level from those of the level below.
   [[nodiscard]] matrix<T> values_of(std::size_t l, const layer_weights<T>& w, const sweep::level& below,
-                                    const sweep::level& level, const matrix<T>& x) const {
+                                    const sweep::level& level, const matrix<T>& x) {
     const graph& g = masks_.edges_of();
-    matrix<T> mixed;
-    std::vector<T> idle;  // what attention adds to a node that keeps none of its edges
+    const edge_means<T>* const means = dropped_.means;
+    matrix<T> mixed, idle;
     if (g.has_attention(level.number)) {
       mixed = attention(l, w, below, level, x);
-      idle = nothing_mixed(w);
+      idle = nothing_mixed(l, w);
     }
     of_rows mlp;
     if (g.has_mlp(level.number)) {
@@ -90,31 +92,38 @@ class decoder_sweep {
         if (r.mlp != sweep::none) rows[r.mlp] = true;
       mlp = mlp_of(w, rows, x);
     }
-    matrix<T> y;
-    y.resize_uninitialised(level.rows.size() + 1, config_.width);
+    matrix<T> y = spare_.take(level.rows.size() + 1, config_.width);
     std::fill(y.row(0).begin(), y.row(0).end(), T{0});
     parallel_rows(threads_, level.rows.size(), [&](std::size_t i) {
       const sweep::row& r = level.rows[i];
       const std::span<T> to = y.row(i + 1);
+      const auto copy = [to](std::span<const T> summand) { std::copy(summand.begin(), summand.end(), to.begin()); };
       const auto add = [to](std::span<const T> summand) {
         for (std::size_t j = 0; j < to.size(); ++j) to[j] += summand[j];
       };
-      if (r.residual == sweep::none)
-        std::fill(to.begin(), to.end(), T{0});
+      if (r.residual != sweep::none)
+        copy(x.row(r.residual));
+      else if (means != nullptr)
+        copy(means->residual(level.number, r.token));
       else
-        std::copy_n(x.row(r.residual).begin(), to.size(), to.begin());
+        std::fill(to.begin(), to.end(), T{0});
       if (r.mix != sweep::none)
         add(std::as_const(mixed).row(r.mix));
-      else if (!idle.empty())
-        add(idle);
-      if (r.mlp != sweep::none) add(mlp.of(r.mlp));
+      else if (idle.rows() > 0)
+        add(std::as_const(idle).row(means != nullptr ? r.token : 0));
+      if (r.mlp != sweep::none)
+        add(mlp.of(r.mlp));
+      else if (means != nullptr && g.has_mlp(level.number))
+        add(means->mlp(l, r.token));
     });
+    spare_.give(std::move(mixed));
+    spare_.give(std::move(mlp.values));
     return y;
   }
 
   // The sums of a level's attention edges, through the output matrix: (mixes, width).
   [[nodiscard]] matrix<T> attention(std::size_t l, const layer_weights<T>& w, const sweep::level& below,
-                                    const sweep::level& level, const matrix<T>& x) const {
+                                    const sweep::level& level, const matrix<T>& x) {
     if (level.mixes.empty()) return {};
     const std::size_t masks = masks_.size();
     std::vector<std::vector<std::uint32_t>> mixes_of(masks);
@@ -139,13 +148,12 @@ class decoder_sweep {
     of_rows h = normed_rows(w.attention_norm, any, x);
     of_rows q = projected(w, 0, query_width, queries, h);
     of_rows k = projected(w, query_width, key_width, keys, h);
-    const of_rows v = projected(w, query_width + key_width, key_width, values, h);
-    h = {};  // as large as x
+    of_rows v = projected(w, query_width + key_width, key_width, values, h);
+    spare_.give(std::move(h.values));
     place(q, below, [&](std::span<T> row, std::size_t t) { positions_.place_queries(l, w, row, t); });
     place(k, below, [&](std::span<T> row, std::size_t t) { positions_.place_keys(l, w, row, t); });
 
-    matrix<T> sums;
-    sums.resize_uninitialised(level.mixes.size(), query_width);
+    matrix<T> sums = spare_.take(level.mixes.size(), query_width);
     std::vector<std::uint32_t> order(masks);  // the largest first, so that the threads end together
     std::iota(order.begin(), order.end(), std::uint32_t{0});
     std::stable_sort(order.begin(), order.end(),
@@ -155,8 +163,7 @@ class decoder_sweep {
       if (mixes_of[m].empty()) return;
       const auto row_of = [&](std::size_t s) { return below.of[s * masks + m]; };
       std::vector<T> base(std::max(query_width, key_width));
-      kept_attention<T> attention(config_, config_.windows[l], variant_,
-                                  level.mixes[mixes_of[m].back()].token + std::size_t{1});
+      kept_attention<T> attention(config_, l, dropped_, level.mixes[mixes_of[m].back()].token + std::size_t{1});
       attention.set_sources(
           [&](std::size_t s) -> std::span<const T> {
             if (row_of(s) != 0) return k.of(row_of(s));
@@ -174,7 +181,33 @@ class decoder_sweep {
           sums);
     });
 
-    matrix<T> out = linear<T>(sums, w.output, w.output_bias, threads_);
+    for (of_rows* used : {&q, &k, &v}) spare_.give(std::move(used->values));
+    matrix<T> out = through_output(w, sums);
+    spare_.give(std::move(sums));
+    return out;
+  }
+
+  // What attention adds to a node that keeps none of its edges: with means one row for each token, otherwise one for all,
+  // or none.
+  [[nodiscard]] matrix<T> nothing_mixed(std::size_t l, const layer_weights<T>& w) {
+    matrix<T> sums;
+    if (dropped_.means != nullptr) {
+      sums.resize_uninitialised(tokens_, config_.heads * config_.head_width);
+      for (std::size_t t = 0; t < tokens_; ++t) {
+        const std::span<const T> mean = dropped_.means->mixed(l, t);
+        std::copy(mean.begin(), mean.end(), sums.row(t).begin());
+      }
+    } else if (!w.output_bias.empty() || config_.post_norms) {
+      sums.reset(1, config_.heads * config_.head_width);
+    } else {
+      return sums;
+    }
+    return through_output(w, sums);
+  }
+
+  [[nodiscard]] matrix<T> through_output(const layer_weights<T>& w, const matrix<T>& sums) {
+    matrix<T> out = spare_.take(sums.rows(), config_.width);
+    linear_into<T>(out, sums, w.output, w.output_bias, threads_);
     if (config_.post_norms) {
       const norm<T> n = norm_of(w.attention_post_norm, config_);
       parallel_rows(threads_, out.rows(), [&](std::size_t r) { n.apply(out.row(r)); });
@@ -182,18 +215,11 @@ class decoder_sweep {
     return out;
   }
 
-  [[nodiscard]] std::vector<T> nothing_mixed(const layer_weights<T>& w) const {
-    std::vector<T> out = w.output_bias;
-    if (!config_.post_norms) return out;
-    out.resize(config_.width);
-    norm_of(w.attention_post_norm, config_).apply(out);
-    return out;
-  }
-
   // The rows of a set, normed.
-  [[nodiscard]] of_rows normed_rows(const norm_weights<T>& weights, const row_set& rows, const matrix<T>& x) const {
+  [[nodiscard]] of_rows normed_rows(const norm_weights<T>& weights, const row_set& rows, const matrix<T>& x) {
     std::vector<std::uint32_t> list = numbered(rows);
-    of_rows h{rows_of(x, std::span<const std::uint32_t>(list)), places(rows)};
+    of_rows h{spare_.take(list.size(), x.cols()), places(rows)};
+    copy_rows(h.values, x, std::span<const std::uint32_t>(list));
     if (weights.gain.empty()) return h;
     const norm<T> n = norm_of(weights, config_);
     parallel_rows(threads_, h.values.rows(), [&](std::size_t r) { n.apply(h.values.row(r)); });
@@ -202,16 +228,24 @@ class decoder_sweep {
 
   // Some of the outputs of the query, key and value matrix.
   [[nodiscard]] of_rows projected(const layer_weights<T>& w, std::size_t first, std::size_t count, const row_set& rows,
-                                  const of_rows& h) const {
+                                  const of_rows& h) {
     std::vector<std::uint32_t> list = numbered(rows);
     for (std::uint32_t& row : list) row = h.place[row];
     const bool all = list.size() == h.values.rows();
-    return {linear<T>(all ? h.values.view() : rows_of(h.values, std::span<const std::uint32_t>(list)).view(), w.qkv,
-                      w.qkv_bias, first, count, threads_),
-            places(rows)};
+    matrix<T> some;
+    if (!all) {
+      some = spare_.take(list.size(), h.values.cols());
+      copy_rows(some, h.values, std::span<const std::uint32_t>(list));
+    }
+    const std::span<const T> bias(w.qkv_bias);
+    of_rows out{spare_.take(list.size(), count), places(rows)};
+    linear_into<T>(out.values, all ? h.values : some, w.qkv.view().row_range(first, count),
+                   bias.empty() ? bias : bias.subspan(first, count), threads_);
+    spare_.give(std::move(some));
+    return out;
   }
 
-  // Norms and rotates what belongs to a token; the base value's row is left as it is, for all tokens.
+  // Norms and rotates what belongs to a token; the zero vector's row is left as it is, for all tokens.
   template <class Place>
   void place(of_rows& projected, const sweep::level& level, Place place_row) const {
     parallel_rows(threads_, level.rows.size(), [&](std::size_t i) {
@@ -220,11 +254,10 @@ class decoder_sweep {
     });
   }
 
-  [[nodiscard]] of_rows mlp_of(const layer_weights<T>& w, const row_set& rows, const matrix<T>& x) const {
+  [[nodiscard]] of_rows mlp_of(const layer_weights<T>& w, const row_set& rows, const matrix<T>& x) {
     const std::size_t block = mlp_block_rows(config_);
     const std::vector<std::uint32_t> list = numbered(rows);
-    of_rows out{{}, places(rows)};
-    out.values.resize_uninitialised(list.size(), config_.width);
+    of_rows out{spare_.take(list.size(), config_.width), places(rows)};
     for (std::size_t first = 0; first < list.size(); first += block) {
       const std::span<const std::uint32_t> some = std::span(list).subspan(first, std::min(block, list.size() - first));
       const matrix<T> h = normed<T>(w.mlp_norm, config_, rows_of(x, some), threads_);
@@ -251,10 +284,11 @@ class decoder_sweep {
   const decoder_config& config_;
   const decoder_weights<T>& weights_;
   const Masks& masks_;
-  attention_mask variant_;
+  ablation<T> dropped_;
   std::size_t threads_;
   std::size_t tokens_;
   token_positions<T> positions_;
+  spare_matrices<T> spare_;
 };
 
 }  // namespace strata::detail

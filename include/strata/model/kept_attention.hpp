@@ -11,6 +11,7 @@
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/attention_kernels.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/masker.hpp"
 #include "strata/forward/sweep_plan.hpp"
 #include "strata/model/decoder_config.hpp"
@@ -22,8 +23,8 @@ template <class T>
 class kept_attention {
  public:
   /// sources:  number of tokens that are read.
-  kept_attention(const decoder_config& config, std::size_t window, attention_mask variant, std::size_t sources)
-      : config_(config), window_(window), variant_(variant), sources_(sources), keys_(config.kv_heads) {}
+  kept_attention(const decoder_config& config, std::size_t layer, const ablation<T>& dropped, std::size_t sources)
+      : config_(config), layer_(layer), dropped_(dropped), sources_(sources), keys_(config.kv_heads) {}
 
   /// key_of(s), value_of(s): (kv_heads · head_width) of source s; a value that is not read may be empty.
   template <class KeyOf, class ValueOf>
@@ -44,7 +45,7 @@ class kept_attention {
     values_ = std::move(rows);
   }
 
-  /// Σ_s weights · values of every head, side by side, for the mixes of mask m that `numbers` lists, in rising order of
+  /// Σ_s weights · values of every head, side by side, and the means of dropped edges, for the mixes of mask m that `numbers` lists, in rising order of
   /// their tokens.
   /// query_of(mix, query): writes its queries, placed. sums: (all mixes, heads · head_width).
   template <class Masks, class QueryOf>
@@ -55,7 +56,10 @@ class kept_attention {
       take_kept(masks, level, m, mixes, some);
       queries_.resize_uninitialised(some.size(), config_.heads * config_.head_width);
       for (std::size_t i = 0; i < some.size(); ++i) query_of(mixes[some[i]], queries_.row(i));
-      for (std::size_t head = 0; head < config_.heads; ++head) run_head(head, mixes, some, sums);
+      for (std::size_t head = 0; head < config_.heads; ++head) {
+        run_head(head, mixes, some, sums);
+        if (dropped_.means != nullptr) add_means(head, mixes, some, sums);
+      }
     }
   }
 
@@ -122,11 +126,11 @@ class kept_attention {
       const std::size_t i = rows_[r];
       const std::size_t token = mixes[numbers[i]].token;
       const std::span<T> weights = weights_.row(r);
-      weights_from_scores<T>(weights, token, window_);
+      weights_from_scores<T>(weights, token, config_.windows[layer_]);
       if (all_[i]) continue;
       const std::uint8_t* const kept = kept_.data() + (i * config_.heads + head) * stride_;
       for (std::size_t s = 0; s <= token; ++s) weights[s] = kept[s] != 0 ? weights[s] : T{0};
-      if (variant_ == attention_mask::before_softmax && counts_[i * config_.heads + head] <= token)
+      if (dropped_.attention == attention_mask::before_softmax && counts_[i * config_.heads + head] <= token)
         renormalise(weights.first(token + 1));
     }
     head_sums_.resize_uninitialised(dense, width);
@@ -141,13 +145,25 @@ class kept_attention {
     }
   }
 
+  void add_means(std::size_t head, std::span<const sweep::mix> mixes, std::span<const std::uint32_t> numbers,
+                 matrix<T>& sums) const {
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (all_[i]) continue;
+      const std::uint8_t* const kept = kept_.data() + (i * config_.heads + head) * stride_;
+      dropped_.means->add_dropped(
+          layer_, head, mixes[numbers[i]].token, counts_[i * config_.heads + head],
+          [kept](std::size_t s) { return kept[s] != 0; },
+          sums.row(numbers[i]).subspan(head * config_.head_width, config_.head_width));
+    }
+  }
+
   [[nodiscard]] bool is_sparse(std::size_t i, std::size_t head, std::size_t token) const {
     return std::size_t{4} * counts_[i * config_.heads + head] < token + 1;
   }
 
   const decoder_config& config_;
-  std::size_t window_;
-  attention_mask variant_;
+  std::size_t layer_;
+  ablation<T> dropped_;
   std::size_t sources_;
   std::vector<transposed_keys<T>> keys_;
   matrix<T> values_;  // (sources, kv_heads · head_width)

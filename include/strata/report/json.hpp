@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "strata/core/version.hpp"
-#include "strata/forward/masker.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/graph/edge.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/measure/nucleus.hpp"

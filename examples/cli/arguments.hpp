@@ -1,0 +1,99 @@
+// What the command line says, and what its texts mean.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <vector>
+
+#include "strata/core/error.hpp"
+#include "strata/core/machine_memory.hpp"
+#include "strata/detail/product.hpp"
+#include "strata/forward/ablation.hpp"
+#include "strata/graph/shape.hpp"
+#include "strata/measure/curve.hpp"
+#include "strata/model/json_text.hpp"
+#include "strata/report/json.hpp"
+#include "strata/trace_options.hpp"
+
+namespace cli {
+
+struct arguments {
+  std::string model = STRATA_DEFAULT_MODEL;
+  std::optional<std::string> text, file, tokens;  // the prompt, in one of three ways
+  std::optional<std::string> sizes, target, json;
+  std::string attention_mask = "after_softmax";
+  std::optional<std::string> max_memory, max_size, threads;
+  bool bos = false, no_bos = false;
+  std::optional<std::string> prompt_length;  // info
+};
+
+// "0.1" → 0.1; the whole text must be a number.
+template <class Number>
+Number number_of(const char* option, std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    strata::raise<strata::option_error>(option, ": ", strata::detail::in_quotes(text), " is not ",
+                                        std::is_integral_v<Number> ? "a whole number that fits" : "a number");
+  return value;
+}
+
+// "1,2,3" → {1, 2, 3}
+template <class Number>
+std::vector<Number> numbers_of(const char* option, std::string_view text) {
+  std::vector<Number> values;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', begin), text.size());
+    values.push_back(number_of<Number>(option, text.substr(begin, comma - begin)));
+    begin = comma + 1;
+  }
+  return values;
+}
+
+inline std::size_t threads_of(const arguments& given) {
+  if (!given.threads) return strata::detail::default_threads();
+  const auto threads = number_of<std::size_t>("--threads", *given.threads);
+  strata::detail::check_threads(threads);
+  return threads;
+}
+
+// "8G", "8GB", "8GiB" → 8 · 2³⁰ bytes; K, M, G and T count by 1,024.
+inline std::size_t memory_bound_of(const arguments& given) {
+  if (!given.max_memory) return strata::machine_memory() / 5 * 4;
+  const std::string& text = *given.max_memory;
+  double bytes = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  std::string unit(static_cast<const char*>(end), text.data() + text.size());
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  constexpr std::string_view units = "KMGT";
+  const std::size_t power = unit.empty() ? 0 : units.find(unit[0]) + 1;  // npos + 1 is 0
+  const bool known = unit.empty() || unit == "B" ||
+                     (power > 0 && (unit.size() == 1 || unit.substr(1) == "B" || unit.substr(1) == "IB"));
+  bytes *= std::pow(1024.0, static_cast<double>(power));
+  if (error != std::errc() || !known || !(bytes >= 0 && bytes < 1e18))
+    strata::raise<strata::option_error>("--max-memory: ", strata::detail::in_quotes(text),
+                                        ", expected a number of bytes such as 500M or 8G");
+  return static_cast<std::size_t>(bytes);
+}
+
+inline strata::trace_options options_of(const arguments& given) {
+  strata::trace_options options;
+  if (given.sizes) options.sizes = numbers_of<double>("--sizes", *given.sizes);
+  strata::check_sizes(options.sizes);
+  if (given.max_size) options.max_size = number_of<double>("--max-size", *given.max_size);
+  options.threads = threads_of(given);
+  if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
+  for (const auto variant : {strata::attention_mask::before_softmax, strata::attention_mask::ignored})
+    if (given.attention_mask == strata::name_of(variant)) options.attention = variant;
+  return options;
+}
+
+}  // namespace cli

@@ -1,0 +1,11 @@
+// The commands of the program.
+#pragma once
+
+#include "arguments.hpp"
+
+namespace cli {
+
+void trace(const arguments& given);
+void info(const arguments& given);
+
+}  // namespace cli
