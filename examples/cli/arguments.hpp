@@ -30,8 +30,11 @@ struct arguments {
   std::optional<std::string> sizes, target, json;
   std::string attention_mask = "after_softmax";
   std::optional<std::string> max_memory, max_size, threads;
+  std::string ablation = "zero";
+  std::optional<std::string> reference, resample_text, resample_tokens;  // what dropped edges contribute
   bool bos = false, no_bos = false;
-  std::optional<std::string> prompt_length;  // info
+  std::optional<std::string> prompt_length;  // info, reference
+  std::optional<std::string> prompts, out;   // reference
 };
 
 // "0.1" → 0.1; the whole text must be a number.

@@ -7,5 +7,6 @@ namespace cli {
 
 void trace(const arguments& given);
 void info(const arguments& given);
+void reference(const arguments& given);
 
 }  // namespace cli

@@ -9,6 +9,7 @@
 #include "memory_shares.hpp"
 #include "on_stderr.hpp"
 #include "strata/estimate.hpp"
+#include "strata/forward/edge_means.hpp"
 #include "strata/forward/footprint.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/decoder_config.hpp"
@@ -59,6 +60,9 @@ void info(const arguments& given) {
   if (least.total > static_cast<double>(shares.trace))
     memory += "; above the bound of " + memory_text(static_cast<double>(bound)) + ", it would be refused";
   line("memory", memory);
+  const auto means = strata::edge_mean_tables<float>::count(config.shape(), config.head_width, tokens);
+  line("means", strata::concat(memory_text(static_cast<double>(means * sizeof(float))),
+                               " more for mean ablation (strata reference), in a mapped file"));
   const auto time = strata::estimate_time(config.shape(), pass, tokens, options, least.recomputed);
   line("time", strata::concat(number("%.3g", time.total), " plain runs at most: ", number("%.2g", time.record),
                               " to record, about ", number("%.2g", time.order), " to order, up to ",

@@ -1,10 +1,12 @@
 // The program strata: traces a prompt, and tells about a model.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "arguments.hpp"
 #include "commands.hpp"
@@ -12,9 +14,7 @@
 #include "on_screen.hpp"
 #include "strata/core/error.hpp"
 #include "strata/core/version.hpp"
-#include "strata/forward/ablation.hpp"
 #include "strata/model/json_text.hpp"
-#include "strata/report/json.hpp"
 
 namespace {
 
@@ -31,7 +31,19 @@ void define(CLI::App& app, arguments& given) {
         ->type_name(value_name);
   };
   const auto named = [](CLI::Option* option) {
-    option->check(CLI::Validator([](const std::string& text) { return text.empty() ? "the name is empty" : ""; }, ""));
+    return option->check(
+        CLI::Validator([](const std::string& text) { return text.empty() ? "the name is empty" : ""; }, ""));
+  };
+  const auto one_of = [](std::vector<std::string> names) {
+    return CLI::Validator(
+        [names = std::move(names)](const std::string& name) {
+          if (std::find(names.begin(), names.end(), name) != names.end()) return std::string();
+          std::string expected;
+          for (std::size_t i = 0; i < names.size(); ++i)
+            expected += (i == 0 ? "" : i + 1 < names.size() ? ", " : " or ") + names[i];
+          return "expected " + expected + ", found " + strata::detail::in_quotes(name);
+        },
+        "");
   };
 
   CLI::App* trace =
@@ -51,14 +63,7 @@ void define(CLI::App& app, arguments& given) {
       "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27)");
   add(trace, "--attention-mask", given.attention_mask, "HOW",
       "What dropping an attention edge does: after_softmax (default), before_softmax, ignored")
-      ->check(CLI::Validator(
-          [](const std::string& name) {
-            for (const auto variant : {strata::attention_mask::after_softmax, strata::attention_mask::before_softmax,
-                                       strata::attention_mask::ignored})
-              if (name == strata::name_of(variant)) return std::string();
-            return "expected after_softmax, before_softmax or ignored, found " + strata::detail::in_quotes(name);
-          },
-          ""));
+      ->check(one_of({"after_softmax", "before_softmax", "ignored"}));
   add(trace, "--max-size", given.max_size, "SIZE", "Leave larger sizes out; the search ends there");
   add(trace, "--threads", given.threads, "N",
       "Threads; the result is the same for any number (default: all processors, OMP_NUM_THREADS)");
@@ -68,6 +73,29 @@ void define(CLI::App& app, arguments& given) {
       "layer by layer and scores computed again";
   add(trace, "--max-memory", given.max_memory, "SIZE", memory);
   named(add(trace, "--json", given.json, "FILE", "Also write everything to this file (docs/json.md)"));
+
+  add(trace, "--ablation", given.ablation, "HOW",
+      "What dropped edges contribute: zero (default), mean (of reference prompts), resample (of another prompt)")
+      ->check(one_of({"zero", "mean", "resample"}));
+  named(add(trace, "--reference", given.reference, "FILE", "For --ablation mean: what strata reference wrote"));
+  add(trace, "--resample-text", given.resample_text, "TEXT",
+      "For --ablation resample: a prompt with as many tokens, whose edges stand in");
+  add(trace, "--resample-tokens", given.resample_tokens, "IDS", "The same as token ids");
+
+  CLI::App* reference = app.add_subcommand(
+      "reference", "Average what edges contribute over reference prompts, for trace --ablation mean");
+  named(add(reference, "--model", given.model, "MODEL", "Folder or GGUF file (default: the bundled model)"));
+  named(add(reference, "--prompts", given.prompts, "FILE",
+            "One prompt a line, up to a tab; - is standard input. Shorter ones are left out"))
+      ->required();
+  add(reference, "--tokens", given.prompt_length, "N",
+      "Tokens of each prompt that are used: the longest prompt to trace")
+      ->required();
+  named(add(reference, "--out", given.out, "FILE", "The file to write"))->required();
+  reference->add_flag("--bos", given.bos, "Put the begin-of-text token before each prompt");
+  reference->add_flag("--no-bos", given.no_bos, "Do not put it there");
+  add(reference, "--threads", given.threads, "N", "Threads (default: all processors, OMP_NUM_THREADS)");
+  add(reference, "--max-memory", given.max_memory, "SIZE", memory);
 
   CLI::App* info = app.add_subcommand("info", "Shape, parameters and number of edges of a model; what a trace takes");
   named(add(info, "--model", given.model, "MODEL", "Folder or GGUF file (default: the bundled model)"));
@@ -93,7 +121,10 @@ int main(int argc, char** argv) {
   define(app, given);
   try {
     app.parse(argc, argv);
-    app.got_subcommand("trace") ? cli::trace(given) : cli::info(given);
+    const std::pair<const char*, void (*)(const arguments&)> commands[] = {
+        {"trace", cli::trace}, {"info", cli::info}, {"reference", cli::reference}};
+    for (const auto& [name, command] : commands)
+      if (app.got_subcommand(name)) command(given);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return fail(failed, "the output could not be written");
     return 0;
   } catch (const CLI::ParseError& e) {

@@ -6,6 +6,7 @@
 
 #include "interrupt.hpp"
 #include "on_screen.hpp"
+#include "strata/core/error.hpp"
 #include "strata/model/decoder_config.hpp"
 #include "strata/trace_options.hpp"
 
@@ -16,21 +17,21 @@ inline void print_warnings(const strata::decoder_config& config) {
     std::fprintf(stderr, "strata: warning: %s\n", one_line(warning).c_str());
 }
 
+// One line that the next one replaces; an empty one leaves nothing.
+inline void show_line(const std::string& text) {
+  detail::progress_shown = text.empty() ? 0 : 1;
+  std::fprintf(stderr, "\r\033[K%s", text.c_str());
+}
+
 inline bool show_progress(const strata::trace_progress& progress) {
-  if (progress.stage == "evaluate" && progress.done == progress.total) {
-    cli::detail::progress_shown = 0;
-    std::fprintf(stderr, "\r\033[K");
-    return true;
-  }
-  cli::detail::progress_shown = 1;
-  if (progress.stage == "evaluate") {
-    std::fprintf(stderr, "\r\033[Kevaluating %zu %%", 100 * progress.done / progress.total);
-  } else {
-    std::fprintf(stderr, "\r\033[K%s",
-                 progress.stage == "check"    ? "checking the forward pass"
-                 : progress.stage == "record" ? "recording"
-                                              : "ordering the edges");
-  }
+  if (progress.stage == "evaluate")
+    show_line(progress.done == progress.total
+                  ? ""
+                  : strata::concat("evaluating ", 100 * progress.done / progress.total, " %"));
+  else
+    show_line(progress.stage == "check"    ? "checking the forward pass"
+              : progress.stage == "record" ? "recording"
+                                           : "ordering the edges");
   return true;
 }
 

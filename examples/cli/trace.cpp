@@ -5,6 +5,7 @@
 
 #include "arguments.hpp"
 #include "commands.hpp"
+#include "dropped_edges.hpp"
 #include "on_stderr.hpp"
 #include "open_model.hpp"
 #include "prompt.hpp"
@@ -17,17 +18,21 @@ namespace cli {
 
 void trace(const arguments& given) {
   require_one_prompt(given);
+  check_ablation(given);
   strata::trace_options options = options_of(given);
   static_cast<void>(memory_bound_of(given));  // refused before anything is read
   if (given.tokens) static_cast<void>(numbers_of<strata::token_id>("--tokens", *given.tokens));
   written_file json(given.json);
   opened_model opened(given);
   const std::vector<strata::token_id> tokens = opened.prompt(given);
-  const auto model = opened.load(given, tokens.size(), options);
-  const strata::trace_description about = opened.about(model);
+  dropped_edges dropped(given, opened, tokens.size());
+  const auto model = opened.load(given, tokens.size(), options, dropped.bytes());
+  const strata::edge_means<float>* const means = dropped.means(model, options.threads);
+  strata::trace_description about = opened.about(model);
+  about.ablation = given.ablation;
 
   if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
-  const auto result = strata::trace(model, tokens, options);
+  const auto result = strata::trace(model, tokens, options, strata::l1{}, means);
   if (json) json.commit(strata::json_text(strata::to_json(result, options, about)));
   trace_printer(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO)).print(result, options.target);
 }

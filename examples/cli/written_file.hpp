@@ -23,9 +23,12 @@ class written_file {
 
   [[nodiscard]] explicit operator bool() const { return file_ != nullptr; }
 
-  void commit(std::string_view content) {
+  void write(std::string_view piece) { file_->write(piece); }
+
+  // Writes what is left, and gives the file its name.
+  void commit(std::string_view rest = "") {
     const interrupts_wait together;
-    file_->commit(content);
+    file_->commit(rest);
     forget(number_);
   }
 

@@ -61,6 +61,7 @@ struct trace_description {
   model_shape shape;
   std::function<std::optional<std::string>(token_id)> piece;  // the bytes of a token, if known; empty: no tokenizer
   std::string score = "l1";                                   // the rule that the trace was made with
+  std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample"
 };
 
 namespace detail {
@@ -158,7 +159,7 @@ template <class T>
   out["options"] = {{"sizes", sizes},
                     {"attention_mask", name_of(options.attention)},
                     {"score", description.score},
-                    {"ablation", "zero"},
+                    {"ablation", description.ablation},
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};
   out["tokens"] = result.tokens;

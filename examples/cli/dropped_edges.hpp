@@ -1,0 +1,83 @@
+// What dropped edges contribute, as the command line says.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "open_model.hpp"
+#include "strata/core/error.hpp"
+#include "strata/forward/edge_means.hpp"
+#include "strata/forward/prompt.hpp"
+#include "strata/model/decoder.hpp"
+#include "strata/model/means_file.hpp"
+#include "strata/score/mean_recorder.hpp"
+
+namespace cli {
+
+// Refuses options that do not go together; before anything is read.
+inline void check_ablation(const arguments& given) {
+  using strata::option_error;
+  using strata::raise;
+  const bool resamples = given.resample_text.has_value() || given.resample_tokens.has_value();
+  if (given.ablation == "mean" && !given.reference)
+    raise<option_error>("--ablation mean needs --reference FILE, which strata reference writes");
+  if (given.ablation == "resample" && !resamples)
+    raise<option_error>(
+        "--ablation resample needs another prompt of the same length: --resample-text or "
+        "--resample-tokens");
+  if (given.ablation != "mean" && given.reference) raise<option_error>("--reference goes with --ablation mean");
+  if (given.ablation != "resample" && resamples)
+    raise<option_error>("--resample-text and --resample-tokens go with --ablation resample");
+  if (given.resample_text && given.resample_tokens)
+    raise<option_error>("--resample-text and --resample-tokens: only one of them");
+  if (given.ablation != "zero" && given.attention_mask != "after_softmax")
+    raise<option_error>("--ablation ", given.ablation, " goes with --attention-mask after_softmax only");
+}
+
+class dropped_edges {
+ public:
+  /// Reads what there is to read; `tokens` is the prompt.
+  dropped_edges(const arguments& given, const opened_model& opened, std::size_t tokens) {
+    if (given.ablation == "mean") {
+      stored_.emplace(strata::read_means(*given.reference));
+      file_ = *given.reference;
+      stored_->means.require(opened.shape(), tokens);
+    } else if (given.ablation == "resample") {
+      other_ = given.resample_text ? opened.tokens_of_text(*given.resample_text, given)
+                                   : numbers_of<strata::token_id>("--resample-tokens", *given.resample_tokens);
+      strata::check_prompt(opened.shape(), other_);
+      if (other_.size() != tokens)
+        strata::raise<strata::option_error>("the prompt to resample from has ", other_.size(), " tokens, the prompt ",
+                                            tokens, "; they must be equally long");
+      const strata::decoder_config& config = opened.config();
+      bytes_ = sizeof(float) * strata::edge_mean_tables<float>::count(opened.shape(), config.head_width, tokens);
+    }
+  }
+
+  /// Bytes that it takes beside the trace; a mapped file takes none that the system could not have back.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+  /// Null: nothing.
+  [[nodiscard]] const strata::edge_means<float>* means(const strata::decoder<float>& model, std::size_t threads) {
+    if (stored_) {
+      stored_->require_model(model, file_);
+      return &stored_->means;
+    }
+    if (other_.empty()) return nullptr;
+    const std::vector<std::vector<strata::token_id>> prompts{other_};
+    sampled_.emplace(strata::means_over(model, prompts, other_.size(), threads));
+    return &*sampled_;
+  }
+
+ private:
+  std::optional<strata::stored_means> stored_;
+  std::string file_;
+  std::vector<strata::token_id> other_;
+  std::size_t bytes_ = 0;
+  std::optional<strata::edge_means<float>> sampled_;
+};
+
+}  // namespace cli

@@ -1,0 +1,73 @@
+// strata reference: the means of what edges contribute over reference prompts, as a file for --ablation mean.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "about_model.hpp"
+#include "arguments.hpp"
+#include "commands.hpp"
+#include "on_stderr.hpp"
+#include "open_model.hpp"
+#include "prompt.hpp"
+#include "strata/core/error.hpp"
+#include "strata/model/decoder.hpp"
+#include "strata/model/means_file.hpp"
+#include "strata/score/mean_recorder.hpp"
+#include "written_file.hpp"
+
+namespace cli {
+
+void reference(const arguments& given) {
+  const auto length = number_of<std::size_t>("--tokens", *given.prompt_length);
+  if (length == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
+  strata::trace_options options = options_of(given);
+  static_cast<void>(memory_bound_of(given));
+  written_file out(given.out);
+  opened_model opened(given);
+  const std::size_t bytes =
+      sizeof(float) * strata::edge_mean_tables<float>::count(opened.shape(), opened.config().head_width, length);
+
+  std::vector<std::vector<strata::token_id>> prompts;
+  std::size_t too_short = 0;
+  std::istringstream lines(text_of(*given.prompts));
+  for (std::string line; std::getline(lines, line);) {
+    line = line.substr(0, line.find('\t'));
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty()) continue;
+    std::vector<strata::token_id> tokens = opened.tokens_of_text(line, given);
+    if (tokens.size() < length) {
+      ++too_short;
+      continue;
+    }
+    tokens.resize(length);
+    prompts.push_back(std::move(tokens));
+  }
+  if (prompts.empty())
+    strata::raise<strata::option_error>(*given.prompts, ": of ", too_short, " prompts none has ", length, " tokens");
+
+  options.max_size = 1e-5;  // nothing is traced
+  const auto model = opened.load(given, length, options, bytes);
+  strata::mean_recorder<float> record(model.shape(), length, options.threads);
+  const bool shows = isatty(STDERR_FILENO) != 0;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    if (shows) show_line(strata::concat("prompt ", i + 1, " of ", prompts.size()));
+    record.begin();
+    static_cast<void>(model.logits(prompts[i], record));
+  }
+  if (shows) show_line("");
+  const auto probe = std::span(prompts[0]).first(std::min<std::size_t>(8, length));
+  const strata::stored_means stored{record.take(), strata::probe_of(model, probe), prompts.size()};
+  strata::write_means(stored, [&](std::span<const std::byte> piece) {
+    out.write({reinterpret_cast<const char*>(piece.data()), piece.size()});
+  });
+  out.commit();
+  std::printf("means over %zu prompts of %zu tokens, %s: %s\n", prompts.size(), length,
+              memory_text(static_cast<double>(bytes)).c_str(), on_one_line(*given.out).c_str());
+  if (too_short > 0) std::printf("%zu shorter prompts were left out\n", too_short);
+}
+
+}  // namespace cli
