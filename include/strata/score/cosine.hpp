@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -18,23 +19,29 @@ namespace strata {
 
 namespace detail {
 
-/// For each row the first one that equals it.
-/// norms: of the rows; equal rows have equal norms.
+/// For each row one that it equals but for rounding, ‖x − y‖₂ ≤ 16ε·‖y‖₂: the same for rows that are exactly equal.
+/// norms: ‖·‖₂ of the rows.
 template <class T>
-[[nodiscard]] std::vector<std::size_t> first_equal_rows(matrix_view<const T> rows, std::span<const double> norms) {
-  std::vector<std::size_t> by_norm(rows.rows), first(rows.rows);
+[[nodiscard]] std::vector<std::size_t> equal_rows(matrix_view<const T> rows, std::span<const double> norms) {
+  constexpr double rounding = 16 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  std::vector<std::size_t> by_norm(rows.rows), equal(rows.rows);
   std::iota(by_norm.begin(), by_norm.end(), std::size_t{0});
   std::stable_sort(by_norm.begin(), by_norm.end(), [&](std::size_t a, std::size_t b) { return norms[a] < norms[b]; });
-  for (std::size_t i = 0; i < by_norm.size(); ++i) {
-    const std::size_t s = by_norm[i];
-    first[s] = s;
-    for (std::size_t before = i; before-- > 0 && norms[by_norm[before]] == norms[s];)
-      if (std::equal(rows.row(s).begin(), rows.row(s).end(), rows.row(by_norm[before]).begin())) {
-        first[s] = first[by_norm[before]];
-        break;
+  std::vector<std::size_t> kept;  // rows that stand for others, by rising norm
+  for (const std::size_t s : by_norm) {
+    equal[s] = s;
+    for (std::size_t i = kept.size(); i-- > 0 && norms[s] - norms[kept[i]] <= rounding * norms[s];) {
+      const std::span<const T> x = rows.row(s), y = rows.row(kept[i]);
+      double square = 0;
+      for (std::size_t j = 0; j < x.size(); ++j) {
+        const double difference = static_cast<double>(x[j]) - static_cast<double>(y[j]);
+        square += difference * difference;
       }
+      if (std::sqrt(square) <= rounding * norms[s]) equal[s] = kept[i];
+    }
+    if (equal[s] == s) kept.push_back(s);
   }
-  return first;
+  return equal;
 }
 
 [[nodiscard]] inline double half_of_cosine(double product, double norms) {
@@ -43,8 +50,9 @@ template <class T>
 
 }  // namespace detail
 
-/// cos(a·u, x) = cos(u, x) for a weight a > 0: one matrix product a head gives all x·u. It may round the products of
-/// equal vectors differently, by where they stand; equal vectors get the first one's, so that equal tokens tie exactly.
+/// cos(a·u, x) = cos(u, x) for a weight a > 0: one matrix product a head gives all x·u. Products round equal rows
+/// differently by where they stand; so vectors that differ by rounding only get the same cosine, and equal tokens tie
+/// exactly where no position has come in yet.
 struct cosine {
   template <class T>
   void attention(const head_contributions<T>& head, matrix_view<T> scores) const {
@@ -53,13 +61,14 @@ struct cosine {
     detail::product<T>(head.nodes, head.vectors.transposed(), products);
     std::vector<double> norms(head.vectors.rows);
     for (std::size_t s = 0; s < norms.size(); ++s) norms[s] = norm(head.vectors.row(s));
-    const std::vector<std::size_t> first = detail::first_equal_rows(head.vectors, std::span<const double>(norms));
+    const std::vector<std::size_t> like = detail::equal_rows(head.vectors, std::span<const double>(norms));
     for (std::size_t i = 0; i < scores.rows; ++i) {
       const double of_node = norm(head.nodes.row(i));
       for (std::size_t s = 0; s < scores.cols; ++s)
-        scores(i, s) = head.weights(i, s) == 0 ? T{0.5}
-                                               : static_cast<T>(detail::half_of_cosine(
-                                                     static_cast<double>(products(i, first[s])), norms[s] * of_node));
+        scores(i, s) = head.weights(i, s) == 0
+                           ? T{0.5}
+                           : static_cast<T>(detail::half_of_cosine(static_cast<double>(products(i, like[s])),
+                                                                   norms[like[s]] * of_node));
     }
   }
   template <class T>
