@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "strata/search/best_first.hpp"
+#include "support/compare_scores.hpp"
 #include "support/replay.hpp"
 
 namespace {
@@ -14,14 +14,6 @@ namespace {
 double largest(std::span<const double> v) {
   double m = 0;
   for (const double x : v) m = std::max(m, std::abs(x));
-  return m;
-}
-
-template <class T>
-double largest_difference(std::span<const T> a, std::span<const double> b) {
-  REQUIRE(a.size() == b.size());
-  double m = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) m = std::max(m, std::abs(static_cast<double>(a[i]) - b[i]));
   return m;
 }
 
@@ -33,28 +25,6 @@ const strata::per_edge plain_l1(
       return sum;
     },
     true);
-
-// Walks an order made of rounded scores: every edge must be on the frontier, and no frontier edge may be better by more
-// than twice the tolerance according to the exact scores.
-void check_replayed(const strata::graph& g, const strata::edge_order& order, std::span<const double> exact,
-                    double tolerance) {
-  std::multiset<double> frontier;
-  std::set<std::size_t> reached;
-  const auto reach = [&](strata::node n) {
-    if (n.level == 0 || !reached.insert(n.level * g.tokens() + n.token).second) return;
-    for (strata::edge_id e = 0; e < g.edge_count(n); ++e) frontier.insert(exact[g.first_edge(n) + e]);
-  };
-  reach(g.output());
-  REQUIRE(order.size() == g.edge_count());
-  for (const strata::edge_id e : order) {
-    const strata::edge at = g.at(e);
-    REQUIRE(reached.count(at.level * g.tokens() + at.target) == 1);
-    REQUIRE(frontier.count(exact[e]) > 0);
-    CHECK(exact[e] >= *frontier.rbegin() - 2 * tolerance);
-    frontier.erase(frontier.find(exact[e]));
-    reach(at.source_node());
-  }
-}
 
 }  // namespace
 

@@ -19,7 +19,7 @@ set(uses_report ${core_rooms} detail top)
 
 # other libraries, by the first folder of the include → the rooms or the single headers that may name them
 set(who_may_xsimd detail/simd.hpp)
-set(who_may_Eigen detail/product.hpp)
+set(who_may_Eigen detail/product.hpp detail/leading_subspace.hpp)
 set(who_may_nlohmann model text report)
 set(who_may_unicode text)
 set(who_may_sys file/mapped_file.hpp)

@@ -1,4 +1,4 @@
-/// Matrix products: Eigen's, or those of any CBLAS where STRATA_USE_BLAS is defined. The only file that names either.
+/// Matrix products: Eigen's, or those of any CBLAS where STRATA_USE_BLAS is defined. The only file that names a BLAS.
 #pragma once
 
 #include <Eigen/Core>

@@ -65,6 +65,40 @@ template <class T, class Arch = default_arch>
       [a, b](std::size_t i) { return a[i] * b[i]; });
 }
 
+/// Σ x_i·y_i in double, also of floats: their products are exact, and none vanishes or overflows.
+/// Accuracy: |error| ≤ (n / (4·lanes) + 7)·ε·Σ|x_i·y_i|, ε of double.
+template <class T, class Arch = default_arch>
+[[nodiscard]] double dot_in_double(std::span<const T> x, std::span<const T> y) {
+  STRATA_ASSERT(x.size() == y.size(), "dot_in_double: different lengths");
+  const T *a = x.data(), *b = y.data();
+  return sum_of<double, Arch>(
+      x.size(),
+      [a, b](std::size_t i, const auto& sum) { return fma(load_double<Arch>(a + i), load_double<Arch>(b + i), sum); },
+      [a, b](std::size_t i) { return static_cast<double>(a[i]) * static_cast<double>(b[i]); });
+}
+
+/// ‖x‖₁ − ‖x − f·u‖₁ = Σ(|x_i| − |x_i − c_i|), c = f·u. A term is min(y, 2|x_i| − y) with y = c_i·sign(x_i), which does
+/// not cancel where |x_i| is large.
+/// Accuracy: |error| ≤ (n / (4·lanes) + 8)·ε·‖c‖₁.
+template <class T, class Arch = default_arch>
+[[nodiscard]] T proximity_sum(std::span<const T> x, T f, std::span<const T> u) {
+  STRATA_ASSERT(x.size() == u.size(), "proximity_sum: different lengths");
+  const T *a = x.data(), *b = u.data();
+  const lanes<T, Arch> factor(f);
+  return sum_of<T, Arch>(
+      x.size(),
+      [a, b, &factor](std::size_t i, const auto& sum) {
+        const auto v = load<T, Arch>(a + i);
+        const auto y = factor * (load<T, Arch>(b + i) ^ bitofsign(v));
+        const auto magnitude = abs(v);
+        return sum + min(y, (magnitude + magnitude) - y);
+      },
+      [a, b, f](std::size_t i) {
+        const T y = f * (std::signbit(a[i]) ? -b[i] : b[i]);
+        return std::min(y, 2 * std::abs(a[i]) - y);
+      });
+}
+
 /// max |x_i − y_i|; 0 for empty spans. Not for NaN.
 template <class T, class Arch = default_arch>
 [[nodiscard]] T max_abs_difference(std::span<const T> x, std::span<const T> y) {

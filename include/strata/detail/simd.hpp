@@ -44,6 +44,7 @@ using lane_mask = typename lanes<T, Arch>::batch_bool_type;
 
 using xsimd::abs;
 using xsimd::any;
+using xsimd::bitofsign;
 using xsimd::erf;
 using xsimd::fma;  // a·b + c, rounded once where Arch can
 using xsimd::max;

@@ -90,20 +90,24 @@ class score_factors {
 
   void score(const level_nodes<T>& nodes, const attention_parts<T>* attention, const matrix<T>& residual,
              const matrix<T>* mlp) {
-    if (attention != nullptr) {
-      layer_factors& layer = layers_[graph_.layer_of(nodes.level())];
-      layer.of_sources.resize_uninitialised(graph_.heads(), graph_.tokens());
-      parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
-        matrix<T> vectors;
-        nodes.head_vectors(*attention, graph_.heads(), h, vectors);
-        rule_.source_factors(std::as_const(vectors).view(), layer.of_sources.row(h));
+    if constexpr (factored_rule<Rule, T>) {
+      if (attention != nullptr) {
+        layer_factors& layer = layers_[graph_.layer_of(nodes.level())];
+        layer.of_sources.resize_uninitialised(graph_.heads(), graph_.tokens());
+        parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
+          matrix<T> vectors;
+          nodes.head_vectors(*attention, graph_.heads(), h, vectors);
+          rule_.source_factors(std::as_const(vectors).view(), layer.of_sources.row(h));
+        });
+        layer.of_targets.clear();
+        for (std::size_t i = 0; i < nodes.size(); ++i)
+          layer.of_targets.push_back(factored_scale<T>(rule_, nodes.scales()[i], nodes.values().row(i)));
+      }
+      score_singles<T>(rule_, nodes, residual, mlp, [&](std::size_t i, T residual_score, T mlp_score) {
+        residual_[slot(nodes.at(i))] = residual_score;
+        mlp_[slot(nodes.at(i))] = mlp_score;
       });
-      layer.of_targets.assign(nodes.scales().begin(), nodes.scales().end());
     }
-    score_singles<T>(rule_, nodes, residual, mlp, [&](std::size_t i, T residual_score, T mlp_score) {
-      residual_[slot(nodes.at(i))] = residual_score;
-      mlp_[slot(nodes.at(i))] = mlp_score;
-    });
   }
 
   void clear() { given_.clear(); }
@@ -111,12 +115,16 @@ class score_factors {
   [[nodiscard]] std::span<const T> scores_of(node n) {
     const auto count = static_cast<std::size_t>(graph_.edge_count(n));
     STRATA_ASSERT(count > 0, "long_recorder::scores_of: the node has no incoming edges");
-    if (graph_.has_attention(n.level)) score_attention(n);
     scores_.resize(count);
-    scores_.front() = residual_[slot(n)];
-    if (graph_.has_mlp(n.level)) scores_.back() = mlp_[slot(n)];
     const std::span<T> scores(scores_);
-    rule_.finish(scores);
+    if constexpr (edge_rule<Rule, T>) {
+      edge_scores<T>(rule_, graph_.first_edge(n), scores);
+    } else {
+      if (graph_.has_attention(n.level)) score_attention(n);
+      scores.front() = residual_[slot(n)];
+      if (graph_.has_mlp(n.level)) scores.back() = mlp_[slot(n)];
+      rule_.finish(scores);
+    }
     return scores;
   }
 
@@ -132,7 +140,6 @@ class score_factors {
     const layer_factors& layer = layers_[graph_.layer_of(n.level)];
     const std::size_t sources = n.token + 1, heads = graph_.heads();
     const T scale = layer.of_targets.size() == 1 ? layer.of_targets[0] : layer.of_targets[n.token];
-    scores_.resize(static_cast<std::size_t>(graph_.edge_count(n)));
     row_.resize(sources);
     const std::span<T> row(row_);
     for (std::size_t h = 0; h < heads; ++h) {
@@ -160,13 +167,13 @@ class score_factors {
 }  // namespace detail
 
 /// Hooks that make a run's scores available node by node, the same bits as a recorder's, for a pass whose
-/// attention_parts have a source and a rule that factors.
+/// attention_parts have a source and a rule that factors, or looks at no contribution.
 /// Throws:   as a recorder, from its calls; also strata::contract_error where there is no source, or where it gives other
 ///           weights than attend got.
 /// Cost:     a recorder's, and the weights once more for the self-check.
 /// Memory:   tokens · (heads + 5) numbers a layer, and what the sources keep.
 template <class T, class Rule = l1>
-  requires factored_rule<Rule, T>
+  requires recomputed_rule<Rule, T>
 class long_recorder : public detail::recorded_calls<T, detail::score_factors<T, Rule>> {
  public:
   /// As of a recorder.

@@ -15,6 +15,7 @@
 #include "strata/score/attention_record.hpp"
 #include "strata/score/l1.hpp"
 #include "strata/score/level_nodes.hpp"
+#include "strata/score/node_contributions.hpp"
 #include "strata/score/recorded_calls.hpp"
 #include "strata/score/rule.hpp"
 #include "strata/score/self_check.hpp"
@@ -50,13 +51,24 @@ class stored_scores {
 
   void score(const level_nodes<T>& nodes, const attention_parts<T>* attention, const matrix<T>& residual,
              const matrix<T>* mlp) {
-    if (attention != nullptr) score_attention(nodes, *attention);
-    score_singles<T>(rule_, nodes, residual, mlp, [&](std::size_t i, T residual_score, T mlp_score) {
-      const node n = nodes.at(i);
-      scores_[graph_.residual_edge(n)] = residual_score;
-      if (mlp != nullptr) scores_[graph_.mlp_edge(n)] = mlp_score;
-      rule_.finish(std::span<T>(scores_).subspan(graph_.first_edge(n), graph_.edge_count(n)));
-    });
+    if constexpr (edge_rule<Rule, T>) {
+      for (std::size_t i = 0; i < nodes.size(); ++i)
+        edge_scores<T>(rule_, graph_.first_edge(nodes.at(i)), scores_of(nodes.at(i)));
+    } else if constexpr (node_rule<Rule, T>) {
+      const node_contributions<T> parts(graph_, nodes, pattern_, attention, residual, mlp, threads_);
+      parallel_for(threads_, nodes.size(), [&](std::size_t i) {
+        const matrix<T> contributions = parts.into(i);
+        rule_.node(contributions.view(), nodes.values().row(i), scores_of(nodes.at(i)));
+      });
+    } else {
+      if (attention != nullptr) score_attention(nodes, *attention);
+      score_singles<T>(rule_, nodes, residual, mlp, [&](std::size_t i, T residual_score, T mlp_score) {
+        const std::span<T> scores = scores_of(nodes.at(i));
+        scores.front() = residual_score;
+        if (mlp != nullptr) scores.back() = mlp_score;
+        rule_.finish(scores);
+      });
+    }
   }
 
   void clear() { pattern_.clear(); }
@@ -65,6 +77,10 @@ class stored_scores {
   [[nodiscard]] const std::vector<T>& scores() const { return scores_; }
 
  private:
+  [[nodiscard]] std::span<T> scores_of(node n) {
+    return std::span<T>(scores_).subspan(graph_.first_edge(n), graph_.edge_count(n));
+  }
+
   void score_attention(const level_nodes<T>& nodes, const attention_parts<T>& parts) {
     parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
       matrix<T> vectors, scores, gathered;
@@ -72,7 +88,7 @@ class stored_scores {
       scores.resize_uninitialised(nodes.size(), graph_.tokens());
       const head_contributions<T> head{rows_of(pattern_.head(h), nodes.tokens(), gathered), nodes.scales(), vectors,
                                        nodes.values()};
-      rule_.attention(head, scores.view());
+      score_head<T>(rule_, head, scores.view());
       for (std::size_t i = 0; i < nodes.size(); ++i) {
         T* const to = scores_.data() + graph_.attention_edge(nodes.at(i), 0, h);
         const std::span<const T> from = std::as_const(scores).row(i);
