@@ -79,16 +79,18 @@ template <forward_pass Model>
 }
 
 /// Measures any masks of the prompt's graph: one point for each.
+/// states:   if given, gets the final states, (masks, width).
 /// Throws:   as run_masked().
 template <forward_pass Model>
 [[nodiscard]] std::vector<trace_point> evaluate(Model& model, std::span<const token_id> tokens,
                                                 std::span<const edge_mask> masks,
                                                 const faithfulness_to<typename Model::scalar>& measure,
-                                                const ablation<typename Model::scalar>& dropped = {}) {
+                                                const ablation<typename Model::scalar>& dropped = {},
+                                                matrix<typename Model::scalar>* states = nullptr) {
   using T = typename Model::scalar;
   const auto all = static_cast<double>(graph(model.shape(), tokens.size()).edge_count());
   const std::size_t vocabulary = measure.logits().size();
-  const std::vector<T> logits = run_masked(model, tokens, masks, dropped);
+  const std::vector<T> logits = run_masked(model, tokens, masks, dropped, states);
   std::vector<trace_point> points;
   for (std::size_t m = 0; m < masks.size(); ++m) {
     composition made_of = composition_of(masks[m]);

@@ -70,5 +70,6 @@
 #include "strata/search/threshold.hpp"
 #include "strata/search/top_scores.hpp"
 #include "strata/search/whole_order.hpp"
+#include "strata/select.hpp"
 #include "strata/trace.hpp"
 #include "strata/trace_options.hpp"

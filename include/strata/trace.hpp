@@ -24,6 +24,7 @@
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
+#include "strata/graph/edge_mask.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/measure/curve.hpp"
@@ -33,7 +34,7 @@
 #include "strata/score/long_recorder.hpp"
 #include "strata/score/recorder.hpp"
 #include "strata/score/rule.hpp"
-#include "strata/search/best_first.hpp"
+#include "strata/select.hpp"
 #include "strata/trace_options.hpp"
 
 namespace strata {
@@ -42,11 +43,12 @@ template <class T>
 struct trace_result {
   graph edges;
   std::vector<token_id> tokens;
-  std::vector<T> logits;  // of the plain run, last token: (vocabulary)
-  double entropy = 0;     // of P, nats
-  double self_check = 0;  // largest relative error of the recorded run
-  std::vector<T> scores;  // (E), if they were to be kept
-  edge_order order;       // as long as the largest size needs
+  std::vector<T> logits;         // of the plain run, last token: (vocabulary)
+  double entropy = 0;            // of P, nats
+  double self_check = 0;         // largest relative error of the recorded run
+  std::vector<T> scores;         // (E), if they were to be kept
+  edge_order order;              // as long as the largest size needs; empty where the selection makes none
+  std::vector<edge_mask> masks;  // (curve), where the traces are no prefixes of the order
   std::vector<trace_point> curve;
   matrix<T> final_states;  // (curve, width): what the unembedding reads at each size, if they were to be kept
   double density = 0;      // area under TV over log10(size)
@@ -108,15 +110,18 @@ template <forward_pass Model, class Rule = l1>
   };
 
   const memory_estimate plan =
-      plan_memory(shape, footprint_of(model), tokens.size(), options, factored_rule<Rule, T>, sizeof(T));
+      plan_memory(shape, footprint_of(model), tokens.size(), options,
+                  recomputed_rule<Rule, T> && options.select.how != selection::top_scores, sizeof(T));
   const graph edges(shape, tokens.size());
-  trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, {}, 0, 0};
+  trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, {}, {}, 0, 0};
   if (options.check) {
     report("check", 0, 1);
     static_cast<void>(check_forward_pass(model, detail::tokens_to_check(shape, tokens)));
   }
 
-  const edge_id wanted = edges_at_size(edges, sizes.back());
+  std::vector<edge_id> counts;
+  for (const double size : sizes) counts.push_back(edges_at_size(edges, size));
+  selected_edges selected;
   const auto recorded = [&](auto&& record) -> auto& {
     report("record", 0, 1);
     result.logits = run(model, tokens, record);
@@ -126,7 +131,7 @@ template <forward_pass Model, class Rule = l1>
     return record;
   };
   if (plan.recomputed) {
-    if constexpr (factored_rule<Rule, T>) {
+    if constexpr (recomputed_rule<Rule, T>) {
       long_recorder<T, Rule> record(edges, rule, 1e-4, options.threads);
       recorded(record);
       std::size_t asked = 0;
@@ -134,24 +139,29 @@ template <forward_pass Model, class Rule = l1>
         if (++asked % 1024 == 0) report("order", 0, 1);  // it may take long
         return record.scores_of(n);
       };
-      result.order = best_first_by_node<T>(edges, scores_of, wanted);
+      selected = select_edges_by_node<T>(edges, scores_of, counts, options.select);
     }
   } else {
     std::vector<T> scores = recorded(recorder<T, Rule>(edges, rule, 1e-4, options.threads)).take_scores();
-    result.order = best_first<T>(edges, scores, wanted);
-    if (options.keep_scores) result.scores = std::move(scores);
+    if (options.keep_scores) result.scores = scores;
+    selected = select_edges<T>(edges, std::move(scores), counts, options.select);
   }
 
   const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
   const faithfulness_to<T> measure(std::span<const T>(result.logits), target);
   result.entropy = measure.entropy();
-  std::vector<std::size_t> counts;
-  for (const double size : sizes) counts.push_back(static_cast<std::size_t>(edges_at_size(edges, size)));
-  result.curve = evaluate(
-      model, tokens, result.order, counts, measure, dropped, {options.batch, options.threads},
-      [&](std::size_t done, std::size_t total) { report("evaluate", done, total); },
-      options.keep_states ? &result.final_states : nullptr);
-  for (std::size_t i = 0; i < sizes.size(); ++i) result.curve[i].size = sizes[i];
+  const auto told = [&](std::size_t done, std::size_t total) { report("evaluate", done, total); };
+  matrix<T>* const states = options.keep_states ? &result.final_states : nullptr;
+  if (selected.masks.empty())
+    result.curve = evaluate(model, tokens, selected.order, selected.counts, measure, dropped,
+                            {options.batch, options.threads}, told, states);
+  else
+    result.curve = evaluate(model, tokens, selected.masks, measure, dropped, states);
+  if (result.curve.size() == sizes.size())
+    for (std::size_t i = 0; i < sizes.size(); ++i) result.curve[i].size = sizes[i];
+  result.order = std::move(selected.order);
+  result.masks = std::move(selected.masks);
+  if (result.curve.size() < sizes.size()) sizes = {result.curve.front().size};
 
   std::vector<double> variation;
   for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);

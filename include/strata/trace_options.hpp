@@ -12,6 +12,7 @@
 #include "strata/forward/ablation.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/measure/curve.hpp"
+#include "strata/select.hpp"
 
 namespace strata {
 
@@ -29,6 +30,7 @@ enum class score_storage : std::uint8_t { by_memory, stored, recomputed };
 struct trace_options {
   std::vector<double> sizes{published_sizes.begin(), published_sizes.end()};  // ascending, in (0, 1]
   attention_mask attention = attention_mask::after_softmax;
+  selection_options select;        // which edges make the traces
   std::optional<token_id> target;  // whose cross-entropy and rank are measured
   double max_size = 1;             // larger sizes are left out; it bounds the search
   std::size_t batch = 1;           // masks in one call of a pass that takes batches and has no sweep
