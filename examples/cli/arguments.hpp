@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@
 #include "strata/measure/curve.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/report/json.hpp"
+#include "strata/score/any_rule.hpp"
+#include "strata/select.hpp"
 #include "strata/trace_options.hpp"
 
 namespace cli {
@@ -30,6 +33,9 @@ struct arguments {
   std::optional<std::string> sizes, target, json;
   std::string attention_mask = "after_softmax";
   std::optional<std::string> max_memory, max_size, threads;
+  std::string score = "l1", select = "best_first";
+  std::optional<std::string> leverage_k, seed, tau, freeze;
+  bool inverse = false, published = false;
   std::string ablation = "zero";
   std::optional<std::string> reference, resample_text, resample_tokens;  // what dropped edges contribute
   bool bos = false, no_bos = false;
@@ -87,6 +93,29 @@ inline std::size_t memory_bound_of(const arguments& given) {
   return static_cast<std::size_t>(bytes);
 }
 
+inline strata::rule_settings rule_settings_of(const arguments& given) {
+  strata::rule_settings settings;
+  if (given.leverage_k) settings.k = number_of<std::size_t>("--leverage-k", *given.leverage_k);
+  if (given.seed) settings.seed = number_of<std::uint64_t>("--seed", *given.seed);
+  return settings;
+}
+
+inline strata::selection_options selection_of(const arguments& given) {
+  strata::selection_options select;
+  for (std::size_t i = 0; i < strata::selection_names.size(); ++i)
+    if (given.select == strata::selection_names[i]) select.how = static_cast<strata::selection>(i);
+  const bool has_tau = select.how == strata::selection::threshold || select.how == strata::selection::nucleus;
+  if (has_tau != given.tau.has_value())
+    strata::raise<strata::option_error>(has_tau ? "--select " + given.select + " needs --tau"
+                                                : "--tau goes with --select threshold and --select nucleus");
+  if (given.tau) select.tau = number_of<double>("--tau", *given.tau);
+  if (given.seed) select.seed = rule_settings_of(given).seed;
+  if (given.freeze) select.frozen = strata::components::parse(*given.freeze);
+  select.inverse = given.inverse;
+  select.count_frozen = select.keep_residuals = select.published_ways = select.round_to_half = given.published;
+  return select;
+}
+
 inline strata::trace_options options_of(const arguments& given) {
   strata::trace_options options;
   if (given.sizes) options.sizes = numbers_of<double>("--sizes", *given.sizes);
@@ -96,6 +125,8 @@ inline strata::trace_options options_of(const arguments& given) {
   if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
   for (const auto variant : {strata::attention_mask::before_softmax, strata::attention_mask::ignored})
     if (given.attention_mask == strata::name_of(variant)) options.attention = variant;
+  options.select = selection_of(given);
+  if (given.published) options.attention = strata::attention_mask::ignored;
   return options;
 }
 

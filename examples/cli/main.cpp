@@ -15,6 +15,8 @@
 #include "strata/core/error.hpp"
 #include "strata/core/version.hpp"
 #include "strata/model/json_text.hpp"
+#include "strata/score/any_rule.hpp"
+#include "strata/select.hpp"
 
 namespace {
 
@@ -74,6 +76,25 @@ void define(CLI::App& app, arguments& given) {
   add(trace, "--max-memory", given.max_memory, "SIZE", memory);
   named(add(trace, "--json", given.json, "FILE", "Also write everything to this file (docs/json.md)"));
 
+  const auto texts = [](const auto& names) { return std::vector<std::string>(names.begin(), names.end()); };
+  add(trace, "--score", given.score, "RULE",
+      "How edges are ranked: l1 (default), l2, l1_over_node, proximity, proximity_shifted, cosine, leverage, random")
+      ->check(one_of(texts(strata::rule_names)));
+  add(trace, "--leverage-k", given.leverage_k, "K", "For --score leverage: so many singular vectors (default: 3)");
+  add(trace, "--select", given.select, "HOW",
+      "How traces are taken: best_first (default), random_connected, top_scores; threshold or nucleus with --tau: one "
+      "trace")
+      ->check(one_of(texts(strata::selection_names)));
+  add(trace, "--tau", given.tau, "T",
+      "Scores above it (threshold), or best scores of each node that add up to it (nucleus)");
+  add(trace, "--seed", given.seed, "N", "Of random scores and random traces (default: 0)");
+  add(trace, "--freeze", given.freeze, "WHAT",
+      "Keep these as soon as their targets are reached, without counting them: attention, mlp, L3, L3.H5, with commas");
+  trace->add_flag("--inverse", given.inverse, "Run what the traces leave out, with all residual edges");
+  trace->add_flag(
+      "--published", given.published,
+      "The ways of the published code: attention mask ignored, scores as halves, frozen edges counted, random "
+      "traces with all residual edges");
   add(trace, "--ablation", given.ablation, "HOW",
       "What dropped edges contribute: zero (default), mean (of reference prompts), resample (of another prompt)")
       ->check(one_of({"zero", "mean", "resample"}));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,10 +18,20 @@
 #include "strata/model/decoder_footprint.hpp"
 #include "strata/model/model_description.hpp"
 #include "strata/report/json.hpp"
+#include "strata/score/any_rule.hpp"
+#include "strata/score/rule.hpp"
+#include "strata/select.hpp"
 #include "strata/text/tokenizer.hpp"
 #include "strata/trace_options.hpp"
 
 namespace cli {
+
+// Whether the scores can be computed again node by node, so that they need not be stored.
+inline bool recomputes(const arguments& given) {
+  return selection_of(given).how != strata::selection::top_scores &&
+         strata::with_rule(given.score, rule_settings_of(given),
+                           [](const auto& rule) { return strata::recomputed_rule<std::remove_cvref_t<decltype(rule)>, float>; });
+}
 
 class opened_model {
  public:
@@ -63,7 +74,7 @@ class opened_model {
                                options);
     options.max_memory = shares.trace;
     static_cast<void>(strata::plan_memory(shape(), strata::decoder_footprint(config(), options.threads), length,
-                                          options, true, sizeof(float)));
+                                          options, recomputes(given), sizeof(float)));
     return strata::decoder<float>(std::move(described_), {.max_memory = shares.weights, .threads = options.threads});
   }
 

@@ -30,9 +30,12 @@ void trace(const arguments& given) {
   const strata::edge_means<float>* const means = dropped.means(model, options.threads);
   strata::trace_description about = opened.about(model);
   about.ablation = given.ablation;
+  about.score = given.score;
 
   if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
-  const auto result = strata::trace(model, tokens, options, strata::l1{}, means);
+  const auto result = strata::with_rule(given.score, rule_settings_of(given), [&](const auto& rule) {
+    return strata::trace(model, tokens, options, rule, means);
+  });
   if (json) json.commit(strata::json_text(strata::to_json(result, options, about)));
   trace_printer(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO)).print(result, options.target);
 }

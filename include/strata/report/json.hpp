@@ -19,6 +19,7 @@
 #include "strata/graph/shape.hpp"
 #include "strata/measure/nucleus.hpp"
 #include "strata/measure/softmax.hpp"
+#include "strata/select.hpp"
 #include "strata/trace.hpp"
 
 namespace strata {
@@ -162,6 +163,17 @@ template <class T>
                     {"ablation", description.ablation},
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};
+  const selection_options& select = options.select;
+  out["options"]["selection"] = name_of(select.how);
+  out["options"]["tau"] =
+      select.how == selection::threshold || select.how == selection::nucleus ? json(select.tau) : json();
+  out["options"]["seed"] = select.how == selection::random_connected ? json(select.seed) : json();
+  out["options"]["frozen"] = select.frozen.text();
+  out["options"]["inverse"] = select.inverse;
+  out["options"]["published"] = {{"count_frozen", select.count_frozen},
+                                 {"keep_residuals", select.keep_residuals},
+                                 {"published_ways", select.published_ways},
+                                 {"round_to_half", select.round_to_half}};
   out["tokens"] = result.tokens;
   if (description.piece) {
     json pieces = json::array();
