@@ -47,11 +47,18 @@ class output_file {
   /// The other name, for a caller that has to remove the file when it is interrupted; empty where there is none.
   [[nodiscard]] std::string part() const { return in_place_ ? std::string() : part_; }
 
-  /// Writes the content and gives the file its name. To be called once.
+  /// Writes a part of the content; what is longer than memory comes in several.
+  /// Throws: strata::data_error if that fails.
+  void write(std::string_view part) {
+    if (std::fwrite(part.data(), 1, part.size(), file_) == part.size()) return;
+    const int why = errno;
+    raise<data_error>(path_.string(), could_not, std::strerror(why));
+  }
+
+  /// Gives the file its name, with what was written. To be called once.
   /// Throws: strata::data_error if that fails; then what stood in the place before still stands there.
-  void commit(std::string_view content) {
-    const bool written =
-        std::fwrite(content.data(), 1, content.size(), file_) == content.size() && std::fflush(file_) == 0;
+  void commit() {
+    const bool written = std::fflush(file_) == 0;
     int why = errno;
     const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
     if (written) why = errno;
@@ -60,10 +67,16 @@ class output_file {
       why = errno;
     }
     remove_part();
-    raise<data_error>(path_.string(), ": could not be written: ", std::strerror(why));
+    raise<data_error>(path_.string(), could_not, std::strerror(why));
+  }
+  void commit(std::string_view content) {
+    write(content);
+    commit();
   }
 
  private:
+  static constexpr const char* could_not = ": could not be written: ";
+
   // What links end at, whether or not it exists yet.
   [[nodiscard]] static std::filesystem::path behind_links(const std::filesystem::path& path) {
     constexpr int most = 40;
