@@ -17,6 +17,8 @@ missing_packages() {
     headers="$headers
     doctest/doctest.h doctest-dev
     cblas.h|openblas/cblas.h libopenblas-dev"
+    # for one test; the distribution's Python counts as well as the first in the path
+    python3 -c 'import numpy' 2>/dev/null || /usr/bin/python3 -c 'import numpy' 2>/dev/null || echo python3-numpy
     if ! command -v clang++ >/dev/null; then
       echo clang libclang-rt-dev
     elif [ ! -e "$(clang++ --rtlib=compiler-rt -print-libgcc-file-name)" ]; then

@@ -52,6 +52,33 @@ TEST_CASE("the file appears with commit, whole, and nothing else stays") {
   CHECK(entries(folder) == 1);
 }
 
+TEST_CASE("content comes in parts as well") {
+  const temporary_folder folder;
+  const auto file = folder.path() / "out";
+  strata::output_file output(file);
+  const std::string block(std::size_t{1} << 20, 'x');
+  output.write("a");
+  output.write("");
+  output.write(block);
+  CHECK_FALSE(std::filesystem::exists(file));
+  SUBCASE("ended by a last part") { output.commit("z"); }
+  SUBCASE("ended alone") {
+    output.write("z");
+    output.commit();
+  }
+  CHECK(content_of(file) == "a" + block + "z");
+  CHECK(entries(folder) == 1);
+}
+
+TEST_CASE("parts without commit leave nothing") {
+  const temporary_folder folder;
+  {
+    strata::output_file output(folder.path() / "out");
+    output.write("a");
+  }
+  CHECK(entries(folder) == 0);
+}
+
 TEST_CASE("an older file is replaced only by commit") {
   const temporary_folder folder;
   const auto file = folder.add("out.json", "a long old content");
@@ -183,6 +210,15 @@ TEST_CASE("a full device is an error that says so") {
   }
   CHECK(has(what, "full: could not be written: No space left"));
   CHECK(std::filesystem::is_symlink(folder.path() / "full"));
+}
+
+TEST_CASE("a part that a full device does not take is an error at once") {
+  if (!std::filesystem::is_character_file("/dev/full")) return;
+  const temporary_folder folder;
+  std::filesystem::create_symlink("/dev/full", folder.path() / "full");
+  strata::output_file output(folder.path() / "full");
+  const std::string large(std::size_t{1} << 20, 'x');  // more than is kept before it is written
+  CHECK_THROWS_AS(output.write(large), strata::data_error);
 }
 
 TEST_CASE("a rename that fails leaves neither file") {

@@ -15,7 +15,7 @@ set(uses_top ${core_rooms} detail)
 set(uses_file core)
 set(uses_model ${core_rooms} detail file top)
 set(uses_text core file)
-set(uses_report ${core_rooms} detail top)
+set(uses_report ${core_rooms} detail file top)
 
 # other libraries, by the first folder of the include → the rooms or the single headers that may name them
 set(who_may_xsimd detail/simd.hpp)
