@@ -119,12 +119,31 @@ TEST_CASE("fewer directions than k: k' is the rank") {
 
 TEST_CASE("both ways to the singular vectors agree") {
   using wide = strata::detail::eigen_matrix<double, Eigen::RowMajor>;
-  for (const auto& [n, width] : std::vector<std::pair<std::size_t, std::size_t>>{{12, 40}, {40, 12}, {30, 30}}) {
+  for (const auto& [n, width] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{12, 40}, {40, 12}, {30, 30}, {300, 90}, {90, 300}, {64, 64}}) {
+    CAPTURE(n);
+    CAPTURE(width);
     const matrix<double> rows = random_rows(n, width);
     const wide a = strata::detail::as_eigen<Eigen::RowMajor>(rows.view());
     const auto by_svd = strata::detail::leverages_by_svd(a, 3);
     const auto by_squares = strata::detail::leverages_by_eigenvectors(a, 3, 1e-10);
     REQUIRE(by_squares.size() == n);
-    for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(by_svd[i] - by_squares[i]) < 1e-12);
+    for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(by_svd[i] - by_squares[i]) < 1e-10);
   }
+}
+
+TEST_CASE("the search for the leading eigenvectors finds equal eigenvalues, and gives up where there is no gap") {
+  const auto diagonal = [](auto entry) {
+    Eigen::MatrixXd m = Eigen::MatrixXd::Zero(200, 200);
+    for (Eigen::Index i = 0; i < 200; ++i) m(i, i) = entry(i);
+    return m;
+  };
+  const auto twice = strata::detail::leading_eigenvectors(
+      diagonal([](Eigen::Index i) { return i == 50 || i == 120 ? 9.0 : 1.0 / static_cast<double>(i + 1); }), 2, 1e-10);
+  REQUIRE(twice.has_value());
+  for (Eigen::Index i = 0; i < 200; ++i)
+    CHECK(twice->vectors.row(i).squaredNorm() == doctest::Approx(i == 50 || i == 120 ? 1 : 0).epsilon(1e-9));
+  CHECK_FALSE(strata::detail::leading_eigenvectors(
+                  diagonal([](Eigen::Index i) { return 1 + static_cast<double>(i) * 1e-12; }), 2, 1e-10)
+                  .has_value());
 }
