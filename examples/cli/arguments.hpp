@@ -39,8 +39,10 @@ struct arguments {
   std::string ablation = "zero";
   std::optional<std::string> reference, resample_text, resample_tokens;  // what dropped edges contribute
   bool bos = false, no_bos = false;
-  std::optional<std::string> prompt_length;  // info, reference
-  std::optional<std::string> prompts, out;   // reference
+  std::optional<std::string> edges, dot, graphml, drawn, masks;  // files of the graph
+  std::optional<std::string> mask, noise;                        // evaluate
+  std::optional<std::string> prompt_length;                      // info, reference
+  std::optional<std::string> prompts, out;                       // reference
 };
 
 // "0.1" → 0.1; the whole text must be a number.

@@ -29,8 +29,9 @@ namespace cli {
 // Whether the scores can be computed again node by node, so that they need not be stored.
 inline bool recomputes(const arguments& given) {
   return selection_of(given).how != strata::selection::top_scores &&
-         strata::with_rule(given.score, rule_settings_of(given),
-                           [](const auto& rule) { return strata::recomputed_rule<std::remove_cvref_t<decltype(rule)>, float>; });
+         strata::with_rule(given.score, rule_settings_of(given), [](const auto& rule) {
+           return strata::recomputed_rule<std::remove_cvref_t<decltype(rule)>, float>;
+         });
 }
 
 class opened_model {

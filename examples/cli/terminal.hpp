@@ -164,8 +164,9 @@ class trace_printer {
   template <class T>
   void print_density(const strata::trace_result<T>& result) const {
     constexpr double from = 1e-3;
-    const double first = result.curve.front().size, last = result.curve.back().size;
-    if (result.curve.size() < 2) return;
+    const auto begin = std::find_if(result.curve.begin(), result.curve.end(), [](const auto& p) { return p.size > 0; });
+    if (result.curve.end() - begin < 2) return;
+    const double first = begin->size, last = result.curve.back().size;
     std::printf(
         "\n%sDensity%s %.2f of %.3g: the area under TV over log10(size); the lower, the fewer edges are enough\n",
         c_.bold, c_.off, result.density, std::log10(last / first));

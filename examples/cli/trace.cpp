@@ -6,6 +6,7 @@
 #include "arguments.hpp"
 #include "commands.hpp"
 #include "dropped_edges.hpp"
+#include "graph_files.hpp"
 #include "on_stderr.hpp"
 #include "open_model.hpp"
 #include "prompt.hpp"
@@ -23,6 +24,8 @@ void trace(const arguments& given) {
   static_cast<void>(memory_bound_of(given));  // refused before anything is read
   if (given.tokens) static_cast<void>(numbers_of<strata::token_id>("--tokens", *given.tokens));
   written_file json(given.json);
+  graph_files files(given);
+  options.keep_scores = files.want_scores();
   opened_model opened(given);
   const std::vector<strata::token_id> tokens = opened.prompt(given);
   dropped_edges dropped(given, opened, tokens.size());
@@ -37,6 +40,7 @@ void trace(const arguments& given) {
     return strata::trace(model, tokens, options, rule, means);
   });
   if (json) json.commit(strata::json_text(strata::to_json(result, options, about)));
+  files.write(result, about);
   trace_printer(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO)).print(result, options.target);
 }
 

@@ -42,17 +42,17 @@ namespace strata {
 template <class T>
 struct trace_result {
   graph edges;
-  std::vector<token_id> tokens;
-  std::vector<T> logits;         // of the plain run, last token: (vocabulary)
-  double entropy = 0;            // of P, nats
-  double self_check = 0;         // largest relative error of the recorded run
-  std::vector<T> scores;         // (E), if they were to be kept
-  edge_order order;              // as long as the largest size needs; empty where the selection makes none
-  std::vector<edge_mask> masks;  // (curve), where the traces are no prefixes of the order
-  std::vector<trace_point> curve;
-  matrix<T> final_states;  // (curve, width): what the unembedding reads at each size, if they were to be kept
-  double density = 0;      // area under TV over log10(size)
-  double tv_area = 0;      // the same from size 1e-3 on
+  std::vector<token_id> tokens{};
+  std::vector<T> logits{};         // of the plain run, last token: (vocabulary)
+  double entropy = 0;              // of P, nats
+  double self_check = 0;           // largest relative error of the recorded run
+  std::vector<T> scores{};         // (E), if they were to be kept
+  edge_order order{};              // as long as the largest size needs; empty where the selection makes none
+  std::vector<edge_mask> masks{};  // (curve), where the traces are no prefixes of the order
+  std::vector<trace_point> curve{};
+  matrix<T> final_states{};  // (curve, width): what the unembedding reads at each size, if they were to be kept
+  double density = 0;        // area under TV over log10(size)
+  double tv_area = 0;        // the same from size 1e-3 on
 
   /// The first point of the curve whose value is below the bound; null if none is. By total variation:
   /// smallest_below(0.2, [](const auto& m) { return m.total_variation; })
@@ -113,7 +113,7 @@ template <forward_pass Model, class Rule = l1>
       plan_memory(shape, footprint_of(model), tokens.size(), options,
                   recomputed_rule<Rule, T> && options.select.how != selection::top_scores, sizeof(T));
   const graph edges(shape, tokens.size());
-  trace_result<T> result{edges, {tokens.begin(), tokens.end()}, {}, 0, 0, {}, {}, {}, {}, {}, 0, 0};
+  trace_result<T> result{edges, {tokens.begin(), tokens.end()}};
   if (options.check) {
     report("check", 0, 1);
     static_cast<void>(check_forward_pass(model, detail::tokens_to_check(shape, tokens)));

@@ -62,6 +62,7 @@ struct trace_description {
   model_shape shape;
   std::function<std::optional<std::string>(token_id)> piece;  // the bytes of a token, if known; empty: no tokenizer
   std::string score = "l1";                                   // the rule that the trace was made with
+  std::string masks{};            // the file that the masks come from; empty: they were found
   std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample"
 };
 
@@ -170,6 +171,7 @@ template <class T>
   out["options"]["seed"] = select.how == selection::random_connected ? json(select.seed) : json();
   out["options"]["frozen"] = select.frozen.text();
   out["options"]["inverse"] = select.inverse;
+  out["options"]["masks"] = description.masks.empty() ? json() : json(description.masks);
   out["options"]["published"] = {{"count_frozen", select.count_frozen},
                                  {"keep_residuals", select.keep_residuals},
                                  {"published_ways", select.published_ways},

@@ -1,0 +1,176 @@
+// The options of the commands.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "arguments.hpp"
+#include "strata/model/json_text.hpp"
+#include "strata/score/any_rule.hpp"
+#include "strata/select.hpp"
+
+namespace cli {
+
+class options {
+ public:
+  options(CLI::App& app, arguments& given) : app_(app), given_(given) {}
+
+  void define_trace() {
+    CLI::App* const to =
+        command("trace", "Find the part of the model's computation that made its next-token prediction");
+    prompt(to);
+    text(to, "--sizes", given_.sizes, "LIST",
+         "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27)");
+    text(to, "--max-size", given_.max_size, "SIZE", "Leave larger sizes out; the search ends there");
+    text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
+    one_of(text(to, "--score", given_.score, "RULE", "How edges are ranked: l1 (default), " + list(strata::rule_names)),
+           strata::rule_names);
+    text(to, "--leverage-k", given_.leverage_k, "K", "For --score leverage: so many singular vectors (default: 3)");
+    one_of(text(to, "--select", given_.select, "HOW",
+                "How traces are taken: best_first (default), random_connected, top_scores; threshold and nucleus, "
+                "which need --tau, give one trace"),
+           strata::selection_names);
+    text(to, "--tau", given_.tau, "T",
+         "Keep scores above it (threshold), or the best scores of each node that add up to it (nucleus)");
+    text(to, "--seed", given_.seed, "N", "Of random scores and random traces (default: 0)");
+    text(to, "--freeze", given_.freeze, "WHAT",
+         "Keep these as soon as their targets are reached, without counting them: attention, mlp, L3, L3.H5, parted "
+         "by commas");
+    to->add_flag("--inverse", given_.inverse, "Run what the traces leave out, with all residual edges");
+    to->add_flag("--published", given_.published,
+                 "The ways of the published code: attention mask ignored, scores as halves, frozen edges counted, "
+                 "random traces with all residual edges (docs/method.md)");
+    ablation(to);
+    named(text(to, "--json", given_.json, "FILE", "Also write everything to this file (docs/json.md)"));
+    named(text(to, "--edges", given_.edges, "FILE",
+               "Write the edges in their order: .csv, or .npz for numpy (docs/files.md)"));
+    named(text(to, "--masks", given_.masks, "FILE", "Write the traces as masks, for strata evaluate"));
+    named(text(to, "--dot", given_.dot, "FILE", "Write a small trace for Graphviz: the smallest with TV < 0.2"));
+    named(text(to, "--graphml", given_.graphml, "FILE", "The same as GraphML"));
+    text(to, "--drawn-size", given_.drawn, "SIZE", "Draw this one of the sizes");
+    limits(to);
+  }
+
+  void define_evaluate() {
+    CLI::App* const to = command(
+        "evaluate", "Run masks from a file on a prompt of their length, which may be another than they were made of");
+    prompt(to);
+    named(text(to, "--mask", given_.mask, "FILE", "What trace --masks wrote"))->required();
+    text(to, "--noise", given_.noise, "PLACES", "Put random tokens at these places of the prompt, from 0: 2,3");
+    text(to, "--seed", given_.seed, "N", "Of the noise (default: 0)");
+    text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
+    ablation(to);
+    named(text(to, "--json", given_.json, "FILE", "Also write everything to this file (docs/json.md)"));
+    limits(to);
+  }
+
+  void define_reference() {
+    CLI::App* const to =
+        command("reference", "Average what edges contribute over reference prompts, for --ablation mean");
+    named(text(to, "--prompts", given_.prompts, "FILE",
+               "One prompt a line, up to a tab; - is standard input. Shorter ones are left out"))
+        ->required();
+    text(to, "--tokens", given_.prompt_length, "N",
+         "Tokens of each prompt that are used, as many as the longest prompt to trace has")
+        ->required();
+    named(text(to, "--out", given_.out, "FILE", "The file to write"))->required();
+    begin_of_text(to);
+    limits(to);
+  }
+
+  void define_info() {
+    CLI::App* const to = command("info", "Shape, parameters and number of edges of a model; what a trace takes");
+    text(to, "--tokens", given_.prompt_length, "N", "Length of the prompt that is to be traced (default: the context)");
+    text(to, "--max-size", given_.max_size, "SIZE", "The largest size of the trace (default: 1)");
+    limits(to);
+  }
+
+ private:
+  CLI::App* command(const char* name, const char* what) {
+    CLI::App* const to = app_.add_subcommand(name, what);
+    named(text(to, "--model", given_.model, "MODEL",
+               "Folder with config.json, safetensors files and tokenizer.json, or a GGUF file (default: the bundled "
+               "model)"));
+    return to;
+  }
+
+  void prompt(CLI::App* to) {
+    auto* const group = to->add_option_group("Prompt", "one of:");
+    text(group, "--text", given_.text, "TEXT", "The prompt itself");
+    named(text(group, "--file", given_.file, "FILE", "A file with the prompt; - is standard input"));
+    text(group, "--tokens", given_.tokens, "IDS", "Token ids: 1,2,3");
+    begin_of_text(to);
+  }
+
+  void begin_of_text(CLI::App* to) {
+    auto* const with =
+        to->add_flag("--bos", given_.bos, "Put the begin-of-text token before the text, whatever the tokenizer says");
+    to->add_flag("--no-bos", given_.no_bos, "Do not put it there")->excludes(with);
+  }
+
+  void ablation(CLI::App* to) {
+    one_of(text(to, "--attention-mask", given_.attention_mask, "HOW",
+                "What dropping an attention edge does: after_softmax (default), before_softmax, ignored"),
+           std::vector<std::string>{"after_softmax", "before_softmax", "ignored"});
+    one_of(text(to, "--ablation", given_.ablation, "HOW",
+                "What dropped edges contribute: zero (default), mean (of reference prompts), resample (of another "
+                "prompt)"),
+           std::vector<std::string>{"zero", "mean", "resample"});
+    named(text(to, "--reference", given_.reference, "FILE", "For --ablation mean: what strata reference wrote"));
+    text(to, "--resample-text", given_.resample_text, "TEXT",
+         "For --ablation resample: a prompt with as many tokens, whose edges stand in");
+    text(to, "--resample-tokens", given_.resample_tokens, "IDS", "The same as token ids");
+  }
+
+  void limits(CLI::App* to) {
+    text(to, "--threads", given_.threads, "N",
+         "Threads; the result is the same for any number (default: all processors, OMP_NUM_THREADS)");
+    text(to, "--max-memory", given_.max_memory, "SIZE",
+         "Memory that the run may take, such as 500M or 8G (default: 80 % of the machine's): above it weights are "
+         "expanded layer by layer and scores computed again");
+  }
+
+  template <class Value>
+  static CLI::Option* text(CLI::App* to, const char* name, Value& value, const char* value_name,
+                           const std::string& what) {
+    return to
+        ->add_option_function<std::string>(
+            name, [&value](const std::string& given) { value = given; }, what)
+        ->type_name(value_name);
+  }
+
+  static CLI::Option* named(CLI::Option* option) {
+    return option->check(
+        CLI::Validator([](const std::string& name) { return name.empty() ? "the name is empty" : ""; }, ""));
+  }
+
+  // "l2, cosine": all names but the first.
+  template <class Names>
+  static std::string list(const Names& names) {
+    std::string all;
+    for (auto name = names.begin() + 1; name != names.end(); ++name)
+      all += (all.empty() ? "" : ", ") + std::string(*name);
+    return all;
+  }
+
+  template <class Names>
+  static void one_of(CLI::Option* option, const Names& names) {
+    option->check(CLI::Validator(
+        [known = std::vector<std::string>(names.begin(), names.end())](const std::string& name) {
+          if (std::find(known.begin(), known.end(), name) != known.end()) return std::string();
+          std::string expected;
+          for (std::size_t i = 0; i < known.size(); ++i)
+            expected += (i == 0 ? "" : i + 1 < known.size() ? ", " : " or ") + known[i];
+          return "expected " + expected + ", found " + strata::detail::in_quotes(name);
+        },
+        ""));
+  }
+
+  CLI::App& app_;
+  arguments& given_;
+};
+
+}  // namespace cli
