@@ -113,6 +113,7 @@ template <forward_pass Model, class Rule = l1>
       plan_memory(shape, footprint_of(model), tokens.size(), options,
                   recomputed_rule<Rule, T> && options.select.how != selection::top_scores, sizeof(T));
   const graph edges(shape, tokens.size());
+  options.select.frozen.check(edges);
   trace_result<T> result{edges, {tokens.begin(), tokens.end()}};
   if (options.check) {
     report("check", 0, 1);
