@@ -18,6 +18,10 @@ namespace {
 
 using strata::matrix;
 
+struct shape {
+  std::size_t n, width;
+};
+
 matrix<double> random_rows(std::size_t n, std::size_t width, double decay = 1) {
   std::mt19937 random(static_cast<unsigned>(100 * n + width));
   matrix<double> rows(n, width);
@@ -64,17 +68,16 @@ std::vector<double> plain_leverages(matrix<double> a, std::size_t k) {
 }  // namespace
 
 TEST_CASE("against singular vectors by Jacobi rotations: more edges than components and fewer, any k") {
-  for (const auto& [n, width] :
-       std::vector<std::pair<std::size_t, std::size_t>>{{5, 3}, {7, 20}, {40, 17}, {17, 17}, {60, 30}})
+  for (const shape& size : std::vector<shape>{{5, 3}, {7, 20}, {40, 17}, {17, 17}, {60, 30}})
     for (const double decay : {1.0, 0.7})
       for (const std::size_t k : {1U, 2U, 3U, 4U}) {
-        if (k >= std::min(n, width)) continue;
-        CAPTURE(n);
-        CAPTURE(width);
+        if (k >= std::min(size.n, size.width)) continue;
+        CAPTURE(size.n);
+        CAPTURE(size.width);
         CAPTURE(k);
-        const matrix<double> rows = random_rows(n, width, decay);
+        const matrix<double> rows = random_rows(size.n, size.width, decay);
         const auto expected = plain_leverages(rows, k), scores = scores_of(rows, k);
-        for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(scores[i] - expected[i]) < 1e-11);
+        for (std::size_t i = 0; i < size.n; ++i) CHECK(std::abs(scores[i] - expected[i]) < 1e-11);
         CHECK(std::accumulate(scores.begin(), scores.end(), 0.0) == doctest::Approx(1).epsilon(1e-14));
       }
 }
@@ -119,16 +122,15 @@ TEST_CASE("fewer directions than k: k' is the rank") {
 
 TEST_CASE("both ways to the singular vectors agree") {
   using wide = strata::detail::eigen_matrix<double, Eigen::RowMajor>;
-  for (const auto& [n, width] :
-       std::vector<std::pair<std::size_t, std::size_t>>{{12, 40}, {40, 12}, {30, 30}, {300, 90}, {90, 300}, {64, 64}}) {
-    CAPTURE(n);
-    CAPTURE(width);
-    const matrix<double> rows = random_rows(n, width);
+  for (const shape& size : std::vector<shape>{{12, 40}, {40, 12}, {30, 30}, {300, 90}, {90, 300}, {64, 64}}) {
+    CAPTURE(size.n);
+    CAPTURE(size.width);
+    const matrix<double> rows = random_rows(size.n, size.width);
     const wide a = strata::detail::as_eigen<Eigen::RowMajor>(rows.view());
     const auto by_svd = strata::detail::leverages_by_svd(a, 3);
     const auto by_squares = strata::detail::leverages_by_eigenvectors(a, 3, 1e-10);
-    REQUIRE(by_squares.size() == n);
-    for (std::size_t i = 0; i < n; ++i) CHECK(std::abs(by_svd[i] - by_squares[i]) < 1e-10);
+    REQUIRE(by_squares.size() == size.n);
+    for (std::size_t i = 0; i < size.n; ++i) CHECK(std::abs(by_svd[i] - by_squares[i]) < 1e-10);
   }
 }
 
