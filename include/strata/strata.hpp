@@ -57,7 +57,6 @@
 #include "strata/score/random_scores.hpp"
 #include "strata/score/recorded_calls.hpp"
 #include "strata/score/recorder.hpp"
-#include "strata/score/round_to_half.hpp"
 #include "strata/score/rule.hpp"
 #include "strata/score/self_check.hpp"
 #include "strata/score/wiring_check.hpp"
