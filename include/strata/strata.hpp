@@ -38,6 +38,7 @@
 #include "strata/measure/faithfulness.hpp"
 #include "strata/measure/log_ratio.hpp"
 #include "strata/measure/nucleus.hpp"
+#include "strata/measure/recovery.hpp"
 #include "strata/measure/softmax.hpp"
 #include "strata/score/any_rule.hpp"
 #include "strata/score/attention_record.hpp"
