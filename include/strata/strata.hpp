@@ -32,6 +32,7 @@
 #include "strata/graph/edge_strata.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
+#include "strata/measure/circuit_metrics.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/divergence.hpp"
 #include "strata/measure/divergence_from.hpp"
