@@ -44,6 +44,7 @@
 #include "strata/measure/linear_cka.hpp"
 #include "strata/measure/log_ratio.hpp"
 #include "strata/measure/nucleus.hpp"
+#include "strata/measure/published.hpp"
 #include "strata/measure/recovery.hpp"
 #include "strata/measure/softmax.hpp"
 #include "strata/score/any_rule.hpp"
