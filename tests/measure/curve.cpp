@@ -22,13 +22,18 @@ TEST_CASE("the smallest size is the first hit on the grid") {
   CHECK_FALSE(strata::smallest_size_below(sizes, values, 0.0).has_value());
 }
 
-TEST_CASE("the smallest size that recovers a nucleus") {
-  const std::vector<double> sizes{0.1, 0.2};
-  std::vector<strata::faithfulness> measured(2);
-  measured[1].nucleus_agrees[3] = true;
-  CHECK(strata::smallest_size_recovering(sizes, measured, 20).value() == 0.2);
-  CHECK_FALSE(strata::smallest_size_recovering(sizes, measured, 10).has_value());
-  CHECK_THROWS_AS(static_cast<void>(strata::smallest_size_recovering(sizes, measured, 25)), strata::option_error);
+TEST_CASE("an area over the size is a trapezoid over it, not divided by the width") {
+  const std::vector<double> sizes{0.2, 0.4, 1.0}, values{1.0, 0.5, 0.0};
+  CHECK(strata::area_over_size(sizes, values) == doctest::Approx(0.15 + 0.15).epsilon(1e-14));
+  CHECK_THROWS_AS(static_cast<void>(strata::area_over_size(std::vector<double>{0.0, 0.4, 1.0}, values)),
+                  strata::option_error);
+  CHECK_THROWS_AS(static_cast<void>(strata::area_over_size(sizes, std::vector<double>{1.0})), contract_violation);
+}
+
+TEST_CASE("trapezoids over any places, equal ones included") {
+  const std::vector<double> x{-2, 0, 0, 3}, y{1, 3, 5, 1};
+  CHECK(strata::trapezoids(x, y) == 4 + 0 + 9);
+  CHECK(strata::trapezoids({}, {}) == 0);
 }
 
 TEST_CASE("sizes that do not ascend in (0, 1] are refused with their index") {

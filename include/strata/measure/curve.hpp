@@ -9,7 +9,6 @@
 
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
-#include "strata/measure/faithfulness.hpp"
 
 namespace strata {
 
@@ -17,6 +16,9 @@ namespace strata {
 inline constexpr std::array<double, 27> published_sizes = {1e-5,   2e-5,   4e-5, 8e-5, 1e-4, 2e-4, 4e-4, 8e-4, 1e-3,
                                                            1.2e-3, 1.4e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3, 1e-2, 2e-2,
                                                            4e-2,   6e-2,   8e-2, 1e-1, 2e-1, 4e-1, 6e-1, 8e-1, 1.0};
+
+/// Over what a curve is drawn: what it is straight over between two sizes, and what its area is taken over.
+enum class size_axis { logarithmic, linear };
 
 /// Refuses sizes that are not ascending in (0, 1].
 /// Throws:   option_error with the index of the first wrong one.
@@ -28,6 +30,23 @@ inline void check_sizes(std::span<const double> sizes) {
     if (i > 0 && !(sizes[i] > sizes[i - 1]))
       raise<option_error>("size ", i, " is ", sizes[i], " after ", sizes[i - 1], ", expected ascending sizes");
   }
+}
+
+/// ∫ y dx by trapezoids.
+/// Shape:    x, y: (points).
+[[nodiscard]] inline double trapezoids(std::span<const double> x, std::span<const double> y) {
+  STRATA_ASSERT(x.size() == y.size(), "a curve needs one value a point");
+  double area = 0;
+  for (std::size_t i = 1; i < x.size(); ++i) area += 0.5 * (y[i - 1] + y[i]) * (x[i] - x[i - 1]);
+  return area;
+}
+
+/// Area under a curve over the size, by trapezoids, from the first size to the last; not divided by the width.
+/// Shape:    sizes, values: (sizes).
+/// Throws:   option_error for sizes that are not ascending in (0, 1].
+[[nodiscard]] inline double area_over_size(std::span<const double> sizes, std::span<const double> values) {
+  check_sizes(sizes);
+  return trapezoids(sizes, values);
 }
 
 /// Area under a curve over log10(size), by trapezoids, from the first size that is ≥ `from`; not divided by the width.
@@ -54,33 +73,23 @@ inline void check_sizes(std::span<const double> sizes) {
   return area_over_log_size(sizes, total_variation, 1e-3);
 }
 
+/// The first size of the grid of which holds(index) is true.
+/// Throws:   option_error for sizes that are not ascending in (0, 1].
+template <class Holds>
+[[nodiscard]] std::optional<double> smallest_size_where(std::span<const double> sizes, Holds holds) {
+  check_sizes(sizes);
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (holds(i)) return sizes[i];
+  return std::nullopt;
+}
+
 /// The first size of the grid whose value is below the bound; later values may be above it again.
 /// Shape:    sizes, values: (sizes).
 /// Throws:   option_error for sizes that are not ascending in (0, 1].
 [[nodiscard]] inline std::optional<double> smallest_size_below(std::span<const double> sizes,
                                                                std::span<const double> values, double bound) {
   STRATA_ASSERT(sizes.size() == values.size(), "a curve needs one value a size");
-  check_sizes(sizes);
-  for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (values[i] < bound) return sizes[i];
-  return std::nullopt;
-}
-
-/// The first size of the grid whose nucleus agrees with P's.
-/// Shape:    sizes, measured: (sizes).
-/// Throws:   option_error if the percent is not one of nucleus_percents, or for sizes as above.
-[[nodiscard]] inline std::optional<double> smallest_size_recovering(std::span<const double> sizes,
-                                                                    std::span<const faithfulness> measured,
-                                                                    int percent) {
-  STRATA_ASSERT(sizes.size() == measured.size(), "a curve needs one value a size");
-  check_sizes(sizes);
-  std::size_t k = 0;
-  while (k < nucleus_percents.size() && nucleus_percents[k] != percent) ++k;
-  if (k == nucleus_percents.size())
-    raise<option_error>("nucleus ", percent, " %, expected 1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90 or 99");
-  for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (measured[i].nucleus_agrees[k]) return sizes[i];
-  return std::nullopt;
+  return smallest_size_where(sizes, [&](std::size_t i) { return values[i] < bound; });
 }
 
 }  // namespace strata

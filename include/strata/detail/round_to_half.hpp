@@ -1,5 +1,5 @@
 /// Numbers rounded to the nearest IEEE half (1 sign, 5 exponent, 10 mantissa bits), ties to even; the type stays. Only to
-/// reproduce published orders: the published code keeps its scores so between its stages.
+/// reproduce published figures: the published code keeps scores and sizes so between its stages.
 #pragma once
 
 #include <cmath>
