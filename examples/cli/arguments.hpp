@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "strata/core/error.hpp"
@@ -18,6 +20,7 @@
 #include "strata/detail/product.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/graph/shape.hpp"
+#include "strata/measure/circuit_metrics.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/report/json.hpp"
@@ -35,7 +38,8 @@ struct arguments {
   std::optional<std::string> max_memory, max_size, threads;
   std::string score = "l1", select = "best_first";
   std::optional<std::string> leverage_k, seed, tau, freeze;
-  bool inverse = false, published = false;
+  bool inverse = false, published = false, states = false, components = false;
+  std::optional<std::string> metric;
   std::string ablation = "zero";
   std::optional<std::string> reference, resample_text, resample_tokens;  // what dropped edges contribute
   bool bos = false, no_bos = false;
@@ -118,9 +122,41 @@ inline strata::selection_options selection_of(const arguments& given) {
   return select;
 }
 
+// What a trace is to do: log_probability:TOKEN, or logit_difference:TOKEN:TOKEN of two.
+struct chosen_metric {
+  std::string name;
+  bool difference = false;
+  std::size_t a = 0, b = 0;
+
+  chosen_metric(std::string text, std::size_t vocabulary) : name(std::move(text)) {
+    const std::size_t first = name.find(':'), second = first == std::string::npos ? first : name.find(':', first + 1);
+    const std::string_view kind = std::string_view(name).substr(0, first);
+    difference = kind == "logit_difference";
+    if ((!difference && kind != "log_probability") || first == std::string::npos ||
+        difference != (second != std::string::npos))
+      strata::raise<strata::option_error>("--metric: ", strata::detail::in_quotes(name),
+                                          ", expected log_probability:TOKEN or logit_difference:TOKEN:TOKEN");
+    const auto token = [&](std::string_view id) {
+      const auto read = number_of<std::size_t>("--metric", id);
+      if (read >= vocabulary)
+        strata::raise<strata::option_error>("--metric: token ", read, ", outside the vocabulary of ", vocabulary);
+      return read;
+    };
+    a = token(std::string_view(name).substr(first + 1, difference ? second - first - 1 : std::string::npos));
+    if (difference) b = token(std::string_view(name).substr(second + 1));
+  }
+
+  [[nodiscard]] double operator()(std::span<const float> logits) const {
+    return difference ? strata::logit_difference{a, b}(logits) : strata::log_probability_of{a}(logits);
+  }
+};
+
 inline strata::trace_options options_of(const arguments& given) {
   strata::trace_options options;
-  if (given.sizes) options.sizes = numbers_of<double>("--sizes", *given.sizes);
+  if (given.sizes && *given.sizes == "mib")
+    options.sizes.assign(strata::mib_sizes.begin(), strata::mib_sizes.end());
+  else if (given.sizes)
+    options.sizes = numbers_of<double>("--sizes", *given.sizes);
   strata::check_sizes(options.sizes);
   if (given.max_size) options.max_size = number_of<double>("--max-size", *given.max_size);
   options.threads = threads_of(given);

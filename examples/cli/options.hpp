@@ -23,7 +23,8 @@ class options {
         command("trace", "Find the part of the model's computation that made its next-token prediction");
     prompt(to);
     text(to, "--sizes", given_.sizes, "LIST",
-         "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27)");
+         "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27), or mib: those "
+         "of the MIB benchmark");
     text(to, "--max-size", given_.max_size, "SIZE", "Leave larger sizes out; the search ends there");
     text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
     one_of(text(to, "--score", given_.score, "RULE", "How edges are ranked: l1 (default), " + list(strata::rule_names)),
@@ -44,7 +45,11 @@ class options {
                  "The ways of the published code: attention mask ignored, scores as halves, frozen edges counted, "
                  "random traces with all residual edges (docs/method.md)");
     ablation(to);
+    text(to, "--metric", given_.metric, "METRIC",
+         "Also measure faithfulness of log_probability:TOKEN or logit_difference:TOKEN:TOKEN (ids), with its areas");
     named(text(to, "--json", given_.json, "FILE", "Also write everything to this file (docs/json.md)"));
+    to->add_flag("--states", given_.states, "In the JSON: the path of the final state over the sizes");
+    to->add_flag("--components", given_.components, "In the JSON: edges of every size by layer and head");
     named(text(to, "--edges", given_.edges, "FILE",
                "Write the edges in their order: .csv, or .npz for numpy (docs/files.md)"));
     named(text(to, "--masks", given_.masks, "FILE", "Write the traces as masks, for strata evaluate"));

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "on_screen.hpp"
+#include "strata/circuit.hpp"
 #include "strata/measure/nucleus.hpp"
 #include "strata/measure/softmax.hpp"
 #include "strata/report/json.hpp"
@@ -54,6 +55,23 @@ class trace_printer {
     print_curve(result);
     print_smallest(result);
     print_density(result);
+  }
+
+  template <class T>
+  void print_circuit(const strata::trace_result<T>& result, const strata::circuit_curve& circuit,
+                     const std::string& name) const {
+    std::printf("\n%sFaithfulness%s of %s: %s with all edges, %s with none\n", c_.bold, c_.off, name.c_str(),
+                number("%.3f", circuit.full).c_str(), number("%.3f", circuit.empty).c_str());
+    if (circuit.faithfulness.empty()) {
+      std::printf("  both are equal: there is nothing to recover\n");
+      return;
+    }
+    std::printf("  ");
+    flow line(columns_);
+    for (std::size_t i = 0; i < circuit.faithfulness.size(); ++i)
+      line.add(number("%.3f", circuit.faithfulness[i]) + " at " + size_text(result.curve[i].size), "   ");
+    std::printf("\n");
+    if (circuit.cpr) std::printf("  areas over the size: CPR %.3f, CMD %.3f\n", *circuit.cpr, *circuit.cmd);
   }
 
  private:

@@ -1,6 +1,8 @@
 // strata trace: the trace of a prompt, on the screen and as files.
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "arguments.hpp"
@@ -11,6 +13,7 @@
 #include "open_model.hpp"
 #include "prompt.hpp"
 #include "strata/report/json.hpp"
+#include "strata/report/method_json.hpp"
 #include "strata/strata.hpp"
 #include "terminal.hpp"
 #include "written_file.hpp"
@@ -26,8 +29,14 @@ void trace(const arguments& given) {
   written_file json(given.json);
   graph_files files(given);
   options.keep_scores = files.want_scores();
+  options.keep_states = given.states;
+  options.keep_logits = given.metric.has_value() || given.published;
+  if ((given.states || given.components) && !json)
+    strata::raise<strata::option_error>("--states and --components write to the JSON: give --json FILE too");
   opened_model opened(given);
   const std::vector<strata::token_id> tokens = opened.prompt(given);
+  std::optional<chosen_metric> metric;
+  if (given.metric) metric.emplace(*given.metric, opened.shape().vocabulary);
   dropped_edges dropped(given, opened, tokens.size());
   const auto model = opened.load(given, tokens.size(), options, dropped.bytes());
   const strata::edge_means<float>* const means = dropped.means(model, options.threads);
@@ -39,9 +48,20 @@ void trace(const arguments& given) {
   const auto result = strata::with_rule(given.score, rule_settings_of(given), [&](const auto& rule) {
     return strata::trace(model, tokens, options, rule, means);
   });
-  if (json) json.commit(strata::json_text(strata::to_json(result, options, about)));
+  std::optional<strata::circuit_curve> circuit;
+  if (metric) circuit = strata::circuit_of(model, result, *metric, strata::ablation<float>(options.attention, means));
+  if (json) {
+    nlohmann::ordered_json all = strata::to_json(result, options, about);
+    if (circuit) all["metric"] = strata::circuit_json(*circuit, metric->name);
+    if (given.published) all["published"] = strata::published_json(result);
+    if (given.states) all["states"] = strata::states_json(result);
+    if (given.components) all["components"] = strata::components_json(result);
+    json.commit(strata::json_text(all));
+  }
   files.write(result, about);
-  trace_printer(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO)).print(result, options.target);
+  const trace_printer print(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO));
+  print.print(result, options.target);
+  if (circuit) print.print_circuit(result, *circuit, metric->name);
 }
 
 }  // namespace cli

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "strata/core/matrix.hpp"
+#include "strata/core/matrix_view.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/forward/hooks.hpp"
@@ -34,15 +35,14 @@ struct trace_point {
 /// measure:  faithful to what: the plain run's logits. A trace of all edges is that run.
 /// Returns:  one point for each count; equal ones are run once.
 /// states:   if given, gets the final states, (counts, width); a trace of all edges is then run too.
+/// kept_logits: if given, gets the logits, (counts, vocabulary).
 /// Throws:   as run_masked().
 template <forward_pass Model>
-[[nodiscard]] std::vector<trace_point> evaluate(Model& model, std::span<const token_id> tokens, const edge_order& order,
-                                                std::span<const std::size_t> counts,
-                                                const faithfulness_to<typename Model::scalar>& measure,
-                                                const ablation<typename Model::scalar>& dropped = {},
-                                                const masked_run_options& options = {},
-                                                const sweep_progress& progress = {},
-                                                matrix<typename Model::scalar>* states = nullptr) {
+[[nodiscard]] std::vector<trace_point> evaluate(
+    Model& model, std::span<const token_id> tokens, const edge_order& order, std::span<const std::size_t> counts,
+    const faithfulness_to<typename Model::scalar>& measure, const ablation<typename Model::scalar>& dropped = {},
+    const masked_run_options& options = {}, const sweep_progress& progress = {},
+    matrix<typename Model::scalar>* states = nullptr, matrix<typename Model::scalar>* kept_logits = nullptr) {
   using T = typename Model::scalar;
   const graph edges(model.shape(), tokens.size());
   const auto all = static_cast<std::size_t>(edges.edge_count());
@@ -67,10 +67,14 @@ template <forward_pass Model>
   });
 
   std::vector<trace_point> points;
+  if (kept_logits != nullptr) kept_logits->resize_uninitialised(counts.size(), vocabulary);
   for (const std::size_t count : counts) {
     const auto i =
         static_cast<std::size_t>(std::lower_bound(different.begin(), different.end(), count) - different.begin());
     points.push_back({static_cast<double>(count) / static_cast<double>(all), count, measured[i], made_of[i]});
+    if (kept_logits != nullptr)
+      std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * vocabulary), vocabulary,
+                  kept_logits->row(points.size() - 1).begin());
     if (states == nullptr) continue;
     if (points.size() == 1) states->reset(counts.size(), found.cols());
     std::copy_n(found.row(i).begin(), found.cols(), states->row(points.size() - 1).begin());
@@ -79,18 +83,20 @@ template <forward_pass Model>
 }
 
 /// Measures any masks of the prompt's graph: one point for each.
-/// states:   if given, gets the final states, (masks, width).
+/// states:   if given, gets the final states, (masks, width). kept_logits: the logits, (masks, vocabulary).
 /// Throws:   as run_masked().
 template <forward_pass Model>
 [[nodiscard]] std::vector<trace_point> evaluate(Model& model, std::span<const token_id> tokens,
                                                 std::span<const edge_mask> masks,
                                                 const faithfulness_to<typename Model::scalar>& measure,
                                                 const ablation<typename Model::scalar>& dropped = {},
-                                                matrix<typename Model::scalar>* states = nullptr) {
+                                                matrix<typename Model::scalar>* states = nullptr,
+                                                matrix<typename Model::scalar>* kept_logits = nullptr) {
   using T = typename Model::scalar;
   const auto all = static_cast<double>(graph(model.shape(), tokens.size()).edge_count());
   const std::size_t vocabulary = measure.logits().size();
   const std::vector<T> logits = run_masked(model, tokens, masks, dropped, states);
+  if (kept_logits != nullptr) *kept_logits = matrix<T>(matrix_view<const T>(logits.data(), masks.size(), vocabulary));
   std::vector<trace_point> points;
   for (std::size_t m = 0; m < masks.size(); ++m) {
     composition made_of = composition_of(masks[m]);

@@ -1,6 +1,7 @@
 /// Everything of the core: graph, measure, forward, score, search, and their composition in trace.
 #pragma once
 
+#include "strata/circuit.hpp"
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
 #include "strata/core/machine_memory.hpp"

@@ -51,6 +51,7 @@ struct trace_result {
   std::vector<edge_mask> masks{};  // (curve), where the traces are no prefixes of the order
   std::vector<trace_point> curve{};
   matrix<T> final_states{};  // (curve, width): what the unembedding reads at each size, if they were to be kept
+  matrix<T> curve_logits{};  // (curve, vocabulary): of every size, if they were to be kept
   double density = 0;        // area under TV over log10(size)
   double tv_area = 0;        // the same from size 1e-3 on
 
@@ -153,11 +154,12 @@ template <forward_pass Model, class Rule = l1>
   result.entropy = measure.entropy();
   const auto told = [&](std::size_t done, std::size_t total) { report("evaluate", done, total); };
   matrix<T>* const states = options.keep_states ? &result.final_states : nullptr;
+  matrix<T>* const logits = options.keep_logits ? &result.curve_logits : nullptr;
   if (selected.masks.empty())
     result.curve = evaluate(model, tokens, selected.order, selected.counts, measure, dropped,
-                            {options.batch, options.threads}, told, states);
+                            {options.batch, options.threads}, told, states, logits);
   else
-    result.curve = evaluate(model, tokens, selected.masks, measure, dropped, states);
+    result.curve = evaluate(model, tokens, selected.masks, measure, dropped, states, logits);
   if (result.curve.size() == sizes.size())
     for (std::size_t i = 0; i < sizes.size(); ++i) result.curve[i].size = sizes[i];
   result.order = std::move(selected.order);

@@ -40,6 +40,7 @@ struct trace_options {
   score_storage scores = score_storage::by_memory;  // by_memory: stored where that stays below the bound
   bool check = true;                                // check_forward_pass on a few tokens before anything is scored
   bool keep_scores = false;
+  bool keep_logits = false;                             // of every size
   bool keep_states = false;                             // the final states of every size
   std::function<bool(const trace_progress&)> progress;  // false: stop
 };

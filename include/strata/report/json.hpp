@@ -18,6 +18,7 @@
 #include "strata/graph/edge.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/measure/nucleus.hpp"
+#include "strata/measure/recovery.hpp"
 #include "strata/measure/softmax.hpp"
 #include "strata/select.hpp"
 #include "strata/trace.hpp"
@@ -205,6 +206,16 @@ template <class T>
   }
   out["smallest"] = {{"tv", detail::smallest_of(result, [](const faithfulness& m) { return m.total_variation; })},
                      {"kl", detail::smallest_of(result, [](const faithfulness& m) { return m.kl; })}};
+  std::vector<faithfulness> measured;
+  std::vector<double> measured_sizes;
+  for (const trace_point& point : result.curve)
+    if (point.size > 0 && (measured_sizes.empty() || point.size > measured_sizes.back())) {
+      measured.push_back(point.measured);
+      measured_sizes.push_back(point.size);
+    }
+  const auto recovered = recovery(measured_sizes, measured);
+  for (std::size_t k = 0; k < recovered.size(); ++k)
+    out["smallest"]["nucleus"][std::to_string(recovered_percents[k])] = recovered[k] ? json(*recovered[k]) : json();
   out["curve"] = json::array();
   for (const trace_point& point : result.curve) out["curve"].push_back(detail::json_of(point, description));
   return out;
