@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,8 +17,10 @@
 #include "strata/core/machine_memory.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/ablation.hpp"
+#include "strata/generate.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/measure/curve.hpp"
+#include "strata/measure/sampling.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/report/json.hpp"
 #include "strata/trace_options.hpp"
@@ -31,7 +34,8 @@ struct arguments {
   std::string attention_mask = "after_softmax";
   std::optional<std::string> max_memory, max_size, threads;
   bool bos = false, no_bos = false;
-  std::optional<std::string> prompt_length;  // info
+  std::optional<std::string> prompt_length;                            // info
+  std::optional<std::string> length, every, temperature, top_p, seed;  // generate
 };
 
 // "0.1" → 0.1; the whole text must be a number.
@@ -93,6 +97,18 @@ inline strata::trace_options options_of(const arguments& given) {
   if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
   for (const auto variant : {strata::attention_mask::before_softmax, strata::attention_mask::ignored})
     if (given.attention_mask == strata::name_of(variant)) options.attention = variant;
+  return options;
+}
+
+// Greedy, unless something is said about sampling.
+inline strata::generation_options generation_of(const arguments& given) {
+  strata::generation_options options;
+  if (given.length) options.length = number_of<std::size_t>("--length", *given.length);
+  if (given.top_p || given.seed) options.sampling.temperature = 1;
+  if (given.temperature) options.sampling.temperature = number_of<double>("--temperature", *given.temperature);
+  if (given.top_p) options.sampling.top_p = number_of<double>("--top-p", *given.top_p);
+  if (given.seed) options.sampling.seed = number_of<std::uint64_t>("--seed", *given.seed);
+  static_cast<void>(strata::sampler(options.sampling));  // refuses what cannot be
   return options;
 }
 

@@ -6,6 +6,7 @@
 namespace cli {
 
 void trace(const arguments& given);
+void generate(const arguments& given);
 void info(const arguments& given);
 
 }  // namespace cli

@@ -36,31 +36,37 @@ struct generated_token {
   token_id token = 0;
 };
 
-/// on_step:  called with a generated_token<T> for each token as it comes; returns false to stop.
-/// Returns:  the generated tokens.
 /// Throws:   strata::option_error for a prompt that check_prompt refuses, a length of 0 or more than the model's context
-///           holds behind the prompt, or as sampler; strata::contract_error and strata::numeric_error as run().
-/// Cost:     a plain run of the prompt and of each token, with a cached_forward_pass; otherwise one of the whole text for
-///           each token.
-template <forward_pass Model, class OnStep>
-std::vector<token_id> generate(Model& model, std::span<const token_id> prompt, const generation_options& options,
-                               OnStep on_step) {
-  using T = typename Model::scalar;
-  const model_shape shape = model.shape();
+///           holds behind the prompt, or as sampler.
+inline void check_generation(const model_shape& shape, std::span<const token_id> prompt,
+                             const generation_options& options) {
   check_prompt(shape, prompt);
-  sampler choose(options.sampling);
+  static_cast<void>(sampler(options.sampling));
   if (options.length == 0) raise<option_error>("the length is 0 tokens, expected at least 1");
   const std::size_t most = shape.context - prompt.size() + 1;  // the last token is not read again
   if (shape.context != 0 && options.length > most)
     raise<option_error>("the prompt has ", prompt.size(), prompt.size() == 1 ? " token" : " tokens", " and ",
                         options.length, options.length == 1 ? " is" : " are", " to follow, the model's context is ",
                         shape.context, ": at most ", most, most == 1 ? " fits" : " fit");
+}
 
+/// on_step:  called with a generated_token<T> for each token as it comes; returns false to stop.
+/// Returns:  the generated tokens.
+/// Throws:   as check_generation and run().
+/// Cost:     a plain run of the prompt and of each token, with a cached_forward_pass; otherwise one of the whole text for
+///           each token.
+template <forward_pass Model, class OnStep>
+std::vector<token_id> generate(Model& model, std::span<const token_id> prompt, const generation_options& options,
+                               OnStep on_step) {
+  using T = typename Model::scalar;
+  const std::size_t vocabulary = model.shape().vocabulary;
+  check_generation(model.shape(), prompt, options);
+  sampler choose(options.sampling);
   std::vector<token_id> text(prompt.begin(), prompt.end());
   const auto go_on = [&](auto predict) {
     for (std::size_t i = 0; i < options.length; ++i) {
       const std::vector<T> logits = predict();
-      detail::check_logits<T>(logits, shape.vocabulary, 1);
+      detail::check_logits<T>(logits, vocabulary, 1);
       const auto token = static_cast<token_id>(choose.next(std::span<const T>(logits)));
       const bool goes_on = on_step(generated_token<T>{i, text, logits, token});
       text.push_back(token);

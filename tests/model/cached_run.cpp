@@ -57,7 +57,7 @@ TEST_CASE("a text in one go, token by token, and in pieces of any size: the plai
       CHECK(error_of_pieces<float>(narrow, text, piece) <= 5e-5);
     }
     const ids longer = some_text(std::min<std::size_t>(40, exact.shape().context), exact.shape().vocabulary);
-    for (const std::size_t piece : {1, 3, 17}) CHECK(error_of_pieces<double>(exact, longer, piece) <= 1e-10);
+    for (const std::size_t piece : {1u, 3u, 17u}) CHECK(error_of_pieces<double>(exact, longer, piece) <= 1e-10);
   }
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("other settings: windows, and ropes whose angles follow the length, on
     CAPTURE(entry.path().filename().string());
     const auto model = decoder<double>::load(entry.path());
     const ids text = some_text(std::min<std::size_t>(60, model.shape().context), model.shape().vocabulary);
-    for (const std::size_t piece : {1, 7, 60}) CHECK(error_of_pieces<double>(model, text, piece) <= 1e-10);
+    for (const std::size_t piece : {1u, 7u, 60u}) CHECK(error_of_pieces<double>(model, text, piece) <= 1e-10);
   }
 }
 
