@@ -7,9 +7,10 @@
 #include <span>
 #include <vector>
 
-#include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
+#include "strata/detail/simd.hpp"
 #include "strata/measure/nucleus.hpp"
+#include "strata/measure/softmax.hpp"
 
 namespace strata {
 
@@ -56,32 +57,28 @@ class sampler {
   /// Throws:   numeric_error as ranking.
   /// Cost:     one uniform number, unless the temperature is 0; the ranking as far as the token that is drawn, or to the
   ///           end of the nucleus.
-  template <class T>
+  template <class T, class Arch = detail::default_arch>
   [[nodiscard]] std::size_t next(std::span<const T> logits) {
-    if (options_.temperature == 0) return ranking<T>(logits)[0];
-    const double largest = detail::normalize<T, detail::default_arch>(logits).largest;
+    if (options_.temperature == 0) return ranking<T, Arch>(logits)[0];
+    const double largest = detail::largest_logit<T, Arch>(logits, "the distribution");
     std::vector<double> heated;
     heated.reserve(logits.size());
     // From the largest, so that they stay finite or −∞ at any temperature.
     for (const T logit : logits) heated.push_back((static_cast<double>(logit) - largest) / options_.temperature);
-    ranking<double> ranked(heated);
-    return options_.top_p < 1 ? of_nucleus(ranked, heated) : of_all(ranked, heated);
+    ranking<double, Arch> ranked(heated);
+    return drawn<Arch>(ranked, heated);
   }
 
  private:
-  [[nodiscard]] std::size_t of_nucleus(ranking<double>& ranked, std::span<const double> heated) {
-    const std::size_t size = ranked.nucleus_size(options_.top_p);
-    double weight = 0;
-    for (const std::size_t token : ranked.first(size)) weight += std::exp(heated[token]);
-    return drawn(ranked, heated, size, weight);
-  }
-  [[nodiscard]] std::size_t of_all(ranking<double>& ranked, std::span<const double> heated) {
-    return drawn(ranked, heated, heated.size(), ranked.normalizer().weight);
-  }
-
-  // One of the first `size` tokens of the ranking, whose weights e^heated add up to `weight`.
-  [[nodiscard]] std::size_t drawn(ranking<double>& ranked, std::span<const double> heated, std::size_t size,
-                                  double weight) {
+  template <class Arch>
+  [[nodiscard]] std::size_t drawn(ranking<double, Arch>& ranked, std::span<const double> heated) {
+    std::size_t size = heated.size();
+    double weight = ranked.normalizer().weight;
+    if (options_.top_p < 1) {
+      size = ranked.nucleus_size(options_.top_p);
+      weight = 0;
+      for (const std::size_t token : ranked.first(size)) weight += std::exp(heated[token]);
+    }
     const double wanted = random_.uniform() * weight;
     double sum = 0;
     std::size_t last = ranked[0];

@@ -22,6 +22,7 @@ namespace strata {
 /// Number of the JSON's form, as json_schema is of a trace's.
 inline constexpr int generation_json_schema = 1;
 
+/// Takes the tokens as they are generated.
 class generation_json {
  public:
   /// every: 1: all tokens are traced; n: the first and every n-th after it; 0: none.
