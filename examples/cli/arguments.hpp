@@ -19,9 +19,11 @@
 #include "strata/core/machine_memory.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/ablation.hpp"
+#include "strata/generate.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/measure/circuit_metrics.hpp"
 #include "strata/measure/curve.hpp"
+#include "strata/measure/sampling.hpp"
 #include "strata/model/json_text.hpp"
 #include "strata/report/json.hpp"
 #include "strata/score/any_rule.hpp"
@@ -46,6 +48,7 @@ struct arguments {
   std::optional<std::string> edges, dot, graphml, drawn, masks;  // files of the graph
   std::optional<std::string> mask, noise;                        // evaluate
   std::optional<std::string> prompt_length;                      // info, reference
+  std::optional<std::string> length, every, temperature, top_p;  // generate
   std::optional<std::string> prompts, out;                       // reference
 };
 
@@ -165,6 +168,18 @@ inline strata::trace_options options_of(const arguments& given) {
     if (given.attention_mask == strata::name_of(variant)) options.attention = variant;
   options.select = selection_of(given);
   if (given.published) options.attention = strata::attention_mask::ignored;
+  return options;
+}
+
+// Greedy, unless something is said about sampling.
+inline strata::generation_options generation_of(const arguments& given) {
+  strata::generation_options options;
+  if (given.length) options.length = number_of<std::size_t>("--length", *given.length);
+  if (given.top_p || given.seed) options.sampling.temperature = 1;
+  if (given.temperature) options.sampling.temperature = number_of<double>("--temperature", *given.temperature);
+  if (given.top_p) options.sampling.top_p = number_of<double>("--top-p", *given.top_p);
+  if (given.seed) options.sampling.seed = number_of<std::uint64_t>("--seed", *given.seed);
+  static_cast<void>(strata::sampler(options.sampling));  // refuses what cannot be
   return options;
 }
 

@@ -7,6 +7,7 @@ namespace cli {
 
 void trace(const arguments& given);
 void evaluate(const arguments& given);
+void generate(const arguments& given);
 void info(const arguments& given);
 void reference(const arguments& given);
 

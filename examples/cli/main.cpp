@@ -34,10 +34,14 @@ int main(int argc, char** argv) {
   cli::options options(app, given);
   options.define_trace();
   options.define_evaluate();
+  options.define_generate();
   options.define_reference();
   options.define_info();
-  const std::pair<const char*, void (*)(const cli::arguments&)> commands[] = {
-      {"trace", cli::trace}, {"evaluate", cli::evaluate}, {"reference", cli::reference}, {"info", cli::info}};
+  const std::pair<const char*, void (*)(const cli::arguments&)> commands[] = {{"trace", cli::trace},
+                                                                              {"evaluate", cli::evaluate},
+                                                                              {"generate", cli::generate},
+                                                                              {"reference", cli::reference},
+                                                                              {"info", cli::info}};
   try {
     app.parse(argc, argv);
     for (const auto& [name, command] : commands)

@@ -57,6 +57,18 @@ inline std::string on_one_line(std::string_view piece) {
   return out;
 }
 
+// A text on the lines that it has, otherwise like a piece on one line.
+inline std::string as_written(std::string_view text) {
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find_first_of("\n\t\\", begin), text.size());
+    out += on_one_line(text.substr(begin, end - begin));
+    if (end < text.size()) out += text[end];
+    begin = end + 1;
+  }
+  return out;
+}
+
 inline std::size_t columns_of(std::int32_t point) {
   const auto category = u_charType(point);
   if (category == U_NON_SPACING_MARK || category == U_ENCLOSING_MARK) return 0;

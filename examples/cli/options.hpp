@@ -22,10 +22,7 @@ class options {
     CLI::App* const to =
         command("trace", "Find the part of the model's computation that made its next-token prediction");
     prompt(to);
-    text(to, "--sizes", given_.sizes, "LIST",
-         "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27), or mib: those "
-         "of the MIB benchmark");
-    text(to, "--max-size", given_.max_size, "SIZE", "Leave larger sizes out; the search ends there");
+    sizes(to);
     text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
     one_of(text(to, "--score", given_.score, "RULE", "How edges are ranked: l1 (default), " + list(strata::rule_names)),
            strata::rule_names);
@@ -68,6 +65,22 @@ class options {
     text(to, "--seed", given_.seed, "N", "Of the noise (default: 0)");
     text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
     ablation(to);
+    named(text(to, "--json", given_.json, "FILE", "Also write everything to this file (docs/json.md)"));
+    limits(to);
+  }
+
+  void define_generate() {
+    CLI::App* const to = command("generate", "Let the model go on with a text, and trace each of its tokens");
+    prompt(to);
+    text(to, "--length", given_.length, "N", "Tokens to generate at most; end-of-text ends it (default: 20)");
+    text(to, "--every", given_.every, "N", "Trace the first token and every N-th after it (default: 1; 0: none)");
+    text(to, "--temperature", given_.temperature, "T",
+         "Draw tokens, with logits divided by T (default: 1 with --top-p or --seed, otherwise 0: the most probable "
+         "token)");
+    text(to, "--top-p", given_.top_p, "P", "Draw from the nucleus of this probability, in (0, 1] (default: 1)");
+    text(to, "--seed", given_.seed, "N", "Of the draws; the same seed draws the same tokens (default: 0)");
+    sizes(to);
+    attention_mask(to);
     named(text(to, "--json", given_.json, "FILE", "Also write everything to this file (docs/json.md)"));
     limits(to);
   }
@@ -116,10 +129,21 @@ class options {
     to->add_flag("--no-bos", given_.no_bos, "Do not put it there")->excludes(with);
   }
 
-  void ablation(CLI::App* to) {
+  void sizes(CLI::App* to) {
+    text(to, "--sizes", given_.sizes, "LIST",
+         "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27); mib: those of "
+         "the MIB benchmark");
+    text(to, "--max-size", given_.max_size, "SIZE", "Leave larger sizes out; the search ends there");
+  }
+
+  void attention_mask(CLI::App* to) {
     one_of(text(to, "--attention-mask", given_.attention_mask, "HOW",
                 "What dropping an attention edge does: after_softmax (default), before_softmax, ignored"),
            std::vector<std::string>{"after_softmax", "before_softmax", "ignored"});
+  }
+
+  void ablation(CLI::App* to) {
+    attention_mask(to);
     one_of(text(to, "--ablation", given_.ablation, "HOW",
                 "What dropped edges contribute: zero (default), mean (of reference prompts), resample (of another "
                 "prompt)"),

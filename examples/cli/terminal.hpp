@@ -43,6 +43,12 @@ inline std::size_t line_columns(int descriptor) {
   return known ? std::max<std::size_t>(least, size.ws_col) : usual;
 }
 
+// A token in quotes, or its id where it has no text.
+inline std::string shown(const strata::trace_description& about, strata::token_id token, std::size_t longest) {
+  const std::optional<std::string> piece = about.piece ? about.piece(token) : std::nullopt;
+  return piece ? '"' + shortened(on_one_line(*piece), longest - 2) + '"' : "token " + std::to_string(token);
+}
+
 class trace_printer {
  public:
   trace_printer(const strata::trace_description& about, palette colours, std::size_t columns)
@@ -78,8 +84,7 @@ class trace_printer {
   static constexpr std::size_t longest_piece = 30;  // in columns
 
   std::string shown(strata::token_id token, std::size_t longest = longest_piece) const {
-    const std::optional<std::string> piece = about_.piece ? about_.piece(token) : std::nullopt;
-    return piece ? '"' + shortened(on_one_line(*piece), longest - 2) + '"' : "token " + std::to_string(token);
+    return cli::shown(about_, token, longest);
   }
 
   void begin(const char* word) const { std::printf("%s%s%s%*s", c_.bold, word, c_.off, pad(word), ""); }

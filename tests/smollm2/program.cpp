@@ -83,3 +83,15 @@ TEST_CASE("begin-of-text is put in front where that is asked for") {
   const auto without = program::run({"trace", "--model", model_file, "--text", "Paris", "--no-bos", "--sizes", "1"});
   CHECK(without.out.starts_with("prompt   Paris\n"));
 }
+
+TEST_CASE("a chat: the answer is generated up to end-of-text, and the same at any memory bound") {
+  if (!there()) return;
+  const std::string question = "<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n";
+  std::vector<std::string> arguments{"generate", "--model", model_file, "--text", question, "--every", "0"};
+  const auto result = program::run(arguments);
+  CHECK(result.code == 0);
+  CHECK(result.out.find("   8  \"<|im_end|>\"") != std::string::npos);
+  CHECK(result.out.ends_with("\n\n" + question + "The capital of France is Paris.\n"));
+  arguments.insert(arguments.end(), {"--max-memory", "100M", "--length", "2"});
+  CHECK(program::run(arguments).out.ends_with("assistant\nThe capital\n"));
+}

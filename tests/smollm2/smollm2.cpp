@@ -117,3 +117,16 @@ TEST_CASE("traces of three prompts: order and curves") {
     for (std::size_t k = 0; k < top1.size(); ++k) CHECK(trace.curve[k].measured.top1 == (top1[k] == 1));
   }
 }
+
+TEST_CASE("a text in pieces, with cached keys and values: the logits of the whole text") {
+  const auto file = runs();
+  if (!file) return;
+  const auto model = strata::decoder<float>::load(model_file);
+  const auto tokens = values<int>(*file, "2.tokens");
+  auto cached = model.cached_run();
+  std::vector<float> logits = cached.append(std::span<const int>(tokens).first(tokens.size() / 2));
+  for (std::size_t i = tokens.size() / 2; i < tokens.size(); ++i) logits = cached.append(std::span(&tokens[i], 1));
+  const auto expected = values<double>(*file, "2.logits");
+  MESSAGE("largest difference of a logit: " << largest_difference<float>(logits, expected));
+  CHECK(largest_difference<float>(logits, expected) <= 2e-3);
+}

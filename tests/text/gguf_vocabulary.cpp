@@ -53,6 +53,7 @@ TEST_CASE("a vocabulary of text with scores") {
 TEST_CASE("what is put around a text") {
   using enum strata::special_tokens;
   auto vocabulary = small_text_vocabulary();
+  CHECK(read(vocabulary).end_of_text() == 2);
   CHECK(read(vocabulary).encode("") == ids{1});
   CHECK(read(vocabulary).encode("", without_begin_of_text) == ids{});
   vocabulary.add_bos_token = false;

@@ -189,6 +189,23 @@ TEST_CASE("a folder, and the tokenizer_config.json beside a tokenizer.json") {
                        "tokenizer_config.json: key \"bos_token\" is 1, expected a string", strata::data_error);
 }
 
+TEST_CASE("end-of-text is what the files name") {
+  const temporary_folder folder;
+  folder.add("tokenizer.json", small_tokenizer::document().dump());
+  CHECK_FALSE(strata::tokenizer::from_file(folder.path()).end_of_text());
+  for (const std::string config : {R"({"eos_token": "<|end|>"})", R"({"eos_token": {"content": "<|end|>"}})"}) {
+    folder.add("tokenizer_config.json", config);
+    CHECK(strata::tokenizer::from_file(folder.path()).end_of_text() == 261);
+  }
+  for (const std::string config : {R"({"bos_token": "<|end|>"})", R"({"eos_token": "<nobody>"})", "{}"}) {
+    folder.add("tokenizer_config.json", config);
+    CHECK_FALSE(strata::tokenizer::from_file(folder.path()).end_of_text());
+  }
+  folder.add("tokenizer_config.json", R"({"eos_token": 1})");
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::tokenizer::from_file(folder.path())),
+                       "tokenizer_config.json: key \"eos_token\" is 1, expected a string", strata::data_error);
+}
+
 TEST_CASE("tokens of a vocabulary of text are found by their bytes") {
   const auto tokenizer = strata::tokenizer::from_file(data + "llama2-like.tokenizer.json");
   CHECK(tokenizer.find("</s>") == 2);

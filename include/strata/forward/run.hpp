@@ -82,6 +82,14 @@ concept sweeps_with_states = sweeping_forward_pass<M> &&
   model.sweep(tokens, masks, ablation<typename M::scalar>(), progress, states);
 };
 
+/// A model that goes on with a text where it stopped: cached_run() returns an object whose append(tokens) returns the
+/// logits of the last of all tokens that were appended to it, (vocabulary), those of a plain run of all of them up to
+/// rounding. The built-in decoder is one.
+template <class M>
+concept cached_forward_pass = forward_pass<M> && requires(M& model, std::span<const token_id> tokens) {
+  { model.cached_run().append(tokens) } -> std::convertible_to<std::vector<typename M::scalar>>;
+};
+
 /// A model of which each thread can have one: copy() gives a model that runs at the same time as this one.
 template <class M>
 concept copied_forward_pass = forward_pass<M> && requires(const M& model) {

@@ -28,7 +28,9 @@
 #include "strata/forward/run.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
+#include "strata/model/cached_run.hpp"
 #include "strata/model/decoder_config.hpp"
+#include "strata/model/decoder_ends.hpp"
 #include "strata/model/decoder_footprint.hpp"
 #include "strata/model/decoder_parts.hpp"
 #include "strata/model/decoder_sweep.hpp"
@@ -118,6 +120,9 @@ class decoder {
     return unembed(residual_stream(tokens, hooks, 1, true));
   }
 
+  /// Plain runs of a text that grows. Needs this object as long as it is used.
+  [[nodiscard]] strata::cached_run<T> cached_run() const { return {config_, weights_, threads_}; }
+
  private:
   // What all layers of a run share.
   struct run_state {
@@ -146,14 +151,10 @@ class decoder {
   }
 
   [[nodiscard]] matrix<T> embedded(std::span<const token_id> tokens, std::size_t batch) const {
-    const T scale = static_cast<T>(config_.embedding_scale);
     matrix<T> x(batch * tokens.size(), config_.width);
     for (std::size_t r = 0; r < x.rows(); ++r) {
       const std::size_t position = r % tokens.size();
-      weights_.embed(static_cast<std::size_t>(tokens[position]), x.row(r));
-      if (config_.embedding_scale != 1)
-        for (T& value : x.row(r)) value *= scale;
-      weights_.add_position(position, x.row(r));
+      detail::embed(config_, weights_, tokens[position], position, x.row(r));
     }
     return x;
   }
@@ -250,22 +251,8 @@ class decoder {
     return mixed;
   }
 
-  // In blocks of rows of the unembedding, always the same ones, so that a matrix that is expanded block by block gives
-  // the same bits.
   [[nodiscard]] matrix<T> unembed(const matrix<T>& x) const {
-    constexpr std::size_t block_weights = std::size_t{1} << 21;
-    const std::size_t step = std::max<std::size_t>(1, block_weights / config_.width);
-    const std::size_t blocks = (config_.vocabulary + step - 1) / step;
-    matrix<T> logits;
-    logits.resize_uninitialised(x.rows(), config_.vocabulary);
-    detail::parallel_for(threads_, blocks, [&](std::size_t i) {
-      const std::size_t first = i * step;
-      const std::size_t count = std::min(step, config_.vocabulary - first);
-      matrix<T> scratch;
-      detail::product<T>(x, weights_.unembedding(first, count, scratch).transposed(),
-                         logits.view().col_range(first, count));
-    });
-    return logits;
+    return detail::unembedded(config_, weights_, x, threads_);
   }
 
   static std::size_t checked(std::size_t threads) {
@@ -279,6 +266,6 @@ class decoder {
 };
 
 static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>> &&
-              measured_forward_pass<decoder<float>>);
+              measured_forward_pass<decoder<float>> && cached_forward_pass<decoder<float>>);
 
 }  // namespace strata

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <span>
 
@@ -10,16 +11,27 @@
 #include "strata/model/decoder_parts.hpp"
 #include "strata/model/layer_weights.hpp"
 #include "strata/model/rope.hpp"
+#include "strata/model/rope_settings.hpp"
 
 namespace strata::detail {
 
-/// Of one prompt, for all layers. The configuration must outlive it.
+/// Whether a token is placed in the same way in prompts of two lengths: some rope scalings follow the length.
+[[nodiscard]] inline bool placed_alike(const decoder_config& config, std::size_t tokens, std::size_t more_tokens) {
+  for (const std::optional<rope_settings>* rope : {&config.rope, &config.sliding_rope})
+    if (*rope &&
+        rope_angles(**rope, config.rotary_width, tokens) != rope_angles(**rope, config.rotary_width, more_tokens))
+      return false;
+  return true;
+}
+
+/// Of one prompt from token `first` on, for all layers. The configuration must outlive it.
 template <class T>
 class token_positions {
  public:
-  token_positions(const decoder_config& config, std::size_t tokens) : config_(&config) {
-    if (config.rope) rope_.emplace(*config.rope, config.rotary_width, config.head_width, tokens);
-    if (config.sliding_rope) sliding_.emplace(*config.sliding_rope, config.rotary_width, config.head_width, tokens);
+  token_positions(const decoder_config& config, std::size_t tokens, std::size_t first = 0) : config_(&config) {
+    if (config.rope) rope_.emplace(*config.rope, config.rotary_width, config.head_width, tokens, first);
+    if (config.sliding_rope)
+      sliding_.emplace(*config.sliding_rope, config.rotary_width, config.head_width, tokens, first);
   }
 
   /// Shape:    queries: (heads · head_width) of one token.

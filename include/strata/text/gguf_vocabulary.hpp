@@ -195,6 +195,7 @@ class gguf_tokenizer_reader {
     const auto bos = id(source_.bos_token_id, "bos_token_id");
     const auto eos = id(source_.eos_token_id, "eos_token_id");
     if (bos) parts_.begin_of_text = *bos;
+    if (eos) parts_.end_of_text = *eos;
     if (source_.add_bos_token.value_or(begins)) {
       if (!bos)
         raise<data_error>(source_.file, ": texts begin with begin-of-text, but tokenizer.ggml.bos_token_id is missing");

@@ -40,7 +40,7 @@ enum class special_tokens {
 class tokenizer {
  public:
   /// From a GGUF file, a tokenizer.json, or a folder with one. A tokenizer_config.json beside it is asked which token
-  /// is begin-of-text, in case the tokenizer.json puts none before a text.
+  /// is end-of-text, and which is begin-of-text in case the tokenizer.json puts none before a text.
   /// Throws: strata::data_error if a file cannot be read, is malformed or asks for something that is not supported.
   [[nodiscard]] static tokenizer from_file(std::filesystem::path path) {
     if (std::error_code ignored; std::filesystem::is_directory(path, ignored)) path /= "tokenizer.json";
@@ -48,9 +48,13 @@ class tokenizer {
     if (text_of(mapped).starts_with(gguf_magic)) return from_gguf(gguf_file(mapped.bytes(), path.filename().string()));
     auto out = from_json(text_of(mapped), path.filename().string());
     const auto config = path.parent_path() / "tokenizer_config.json";
-    if (std::error_code ignored; out.parts_.begin_of_text < 0 && std::filesystem::exists(config, ignored)) {
-      const auto token = begin_of_text_in_config(text_of(mapped_file(config)), config.filename().string());
-      if (token) out.parts_.begin_of_text = out.find(*token).value_or(-1);
+    if (std::error_code ignored; std::filesystem::exists(config, ignored)) {
+      const auto named = read_tokenizer_config(text_of(mapped_file(config)), config.filename().string());
+      const auto id_of = [&](const std::optional<std::string>& token) {
+        return token ? out.find(*token).value_or(-1) : -1;
+      };
+      if (out.parts_.begin_of_text < 0) out.parts_.begin_of_text = id_of(named.begin_of_text);
+      out.parts_.end_of_text = id_of(named.end_of_text);
     }
     return out;
   }
@@ -141,6 +145,11 @@ class tokenizer {
   /// The token that models of this tokenizer expect before a text, if the file names it.
   [[nodiscard]] std::optional<std::int32_t> begin_of_text() const {
     return parts_.begin_of_text < 0 ? std::nullopt : std::optional(parts_.begin_of_text);
+  }
+
+  /// The token with which a model of this tokenizer ends a text, if the file names it.
+  [[nodiscard]] std::optional<std::int32_t> end_of_text() const {
+    return parts_.end_of_text < 0 ? std::nullopt : std::optional(parts_.end_of_text);
   }
 
  private:

@@ -22,6 +22,7 @@ struct tokenizer_parts {
   std::vector<std::int32_t> before;  // tokens that the post-processor puts around a text
   std::vector<std::int32_t> after;
   std::int32_t begin_of_text = -1;  // the token that models expect before a text; negative if none is known
+  std::int32_t end_of_text = -1;    // the token with which models end a text; negative if none is known
   std::size_t leading_spaces = 0;   // at most so many that encoding put before a text; decoding drops them
 };
 
