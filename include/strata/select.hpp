@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/detail/round_to_half.hpp"
 #include "strata/graph/components.hpp"
 #include "strata/graph/edge_mask.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
-#include "strata/score/round_to_half.hpp"
 #include "strata/search/best_first.hpp"
 #include "strata/search/frozen.hpp"
 #include "strata/search/inverse.hpp"
