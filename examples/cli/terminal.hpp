@@ -72,7 +72,7 @@ class trace_printer {
       std::printf("  both are equal: there is nothing to recover\n");
       return;
     }
-    std::printf("  ");
+    std::printf("%*s", pad(""), "");
     flow line(columns_);
     for (std::size_t i = 0; i < circuit.faithfulness.size(); ++i)
       line.add(number("%.3f", circuit.faithfulness[i]) + " at " + size_text(result.curve[i].size), "   ");

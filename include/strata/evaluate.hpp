@@ -69,15 +69,16 @@ template <forward_pass Model>
   std::vector<trace_point> points;
   if (kept_logits != nullptr) kept_logits->resize_uninitialised(counts.size(), vocabulary);
   for (const std::size_t count : counts) {
-    const auto i =
+    const auto run =
         static_cast<std::size_t>(std::lower_bound(different.begin(), different.end(), count) - different.begin());
+    const std::size_t i = count == all ? measured.size() - 1 : run;
     points.push_back({static_cast<double>(count) / static_cast<double>(all), count, measured[i], made_of[i]});
     if (kept_logits != nullptr)
       std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * vocabulary), vocabulary,
                   kept_logits->row(points.size() - 1).begin());
     if (states == nullptr) continue;
     if (points.size() == 1) states->reset(counts.size(), found.cols());
-    std::copy_n(found.row(i).begin(), found.cols(), states->row(points.size() - 1).begin());
+    std::copy_n(found.row(run).begin(), found.cols(), states->row(points.size() - 1).begin());
   }
   return points;
 }
