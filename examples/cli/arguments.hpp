@@ -36,7 +36,7 @@ struct arguments {
   std::string model = STRATA_DEFAULT_MODEL;
   std::optional<std::string> text, file, tokens;  // the prompt, in one of three ways
   std::optional<std::string> sizes, target, json;
-  std::string attention_mask = "after_softmax";
+  std::optional<std::string> attention_mask;
   std::optional<std::string> max_memory, max_size, threads;
   std::string score = "l1", select = "best_first";
   std::optional<std::string> leverage_k, seed, tau, freeze;
@@ -154,6 +154,14 @@ struct chosen_metric {
   }
 };
 
+inline strata::attention_mask attention_mask_of(const arguments& given) {
+  using variant = strata::attention_mask;
+  if (!given.attention_mask) return given.published ? variant::ignored : variant::after_softmax;
+  for (const auto named : {variant::before_softmax, variant::ignored})
+    if (*given.attention_mask == strata::name_of(named)) return named;
+  return variant::after_softmax;
+}
+
 inline strata::trace_options options_of(const arguments& given) {
   strata::trace_options options;
   if (given.sizes && *given.sizes == "mib")
@@ -164,10 +172,8 @@ inline strata::trace_options options_of(const arguments& given) {
   if (given.max_size) options.max_size = number_of<double>("--max-size", *given.max_size);
   options.threads = threads_of(given);
   if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
-  for (const auto variant : {strata::attention_mask::before_softmax, strata::attention_mask::ignored})
-    if (given.attention_mask == strata::name_of(variant)) options.attention = variant;
+  options.attention = attention_mask_of(given);
   options.select = selection_of(given);
-  if (given.published) options.attention = strata::attention_mask::ignored;
   return options;
 }
 

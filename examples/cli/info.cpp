@@ -50,7 +50,7 @@ void info(const arguments& given) {
   const memory_shares shares(bound, config, expanded, tokens, options);
   options.max_memory = shares.trace;
   const strata::pass_footprint pass = model.footprint();
-  const auto least = strata::likely_memory(config.shape(), pass, tokens, options, true, sizeof(float));
+  const auto least = strata::likely_memory(config.shape(), pass, tokens, options, {}, sizeof(float));
   line("edges", strata::concat(edges_text(least.edges), " for a prompt of ", tokens, tokens == 1 ? " token" : " tokens",
                                given.prompt_length ? "" : " (the whole context; --tokens N for another length)"));
   std::string memory = strata::concat(

@@ -17,10 +17,10 @@ struct memory_shares {
 
   // expanded: bytes of the weights when they are expanded.
   memory_shares(std::size_t bound, const strata::decoder_config& config, double expanded, std::size_t tokens,
-                strata::trace_options options) {
+                strata::trace_options options, const strata::rule_footprint& rule = {}) {
     options.max_memory = 0;
     const strata::memory_estimate least = strata::likely_memory(
-        config.shape(), strata::decoder_footprint(config, options.threads), tokens, options, true, sizeof(float));
+        config.shape(), strata::decoder_footprint(config, options.threads), tokens, options, rule, sizeof(float));
     const auto all = static_cast<double>(bound);
     const bool expands = expanded <= 0.75 * all && expanded + least.total <= all;
     if (expands) weights = static_cast<std::size_t>(expanded);

@@ -26,12 +26,12 @@
 
 namespace cli {
 
-// Whether the scores can be computed again node by node, so that they need not be stored.
-inline bool recomputes(const arguments& given) {
-  return selection_of(given).how != strata::selection::top_scores &&
-         strata::with_rule(given.score, rule_settings_of(given), [](const auto& rule) {
-           return strata::recomputed_rule<std::remove_cvref_t<decltype(rule)>, float>;
-         });
+// What the score rule asks for.
+inline strata::rule_footprint rule_of(const arguments& given) {
+  return strata::with_rule(given.score, rule_settings_of(given), [](const auto& rule) -> strata::rule_footprint {
+    using rule_type = std::remove_cvref_t<decltype(rule)>;
+    return {strata::recomputed_rule<rule_type, float>, strata::node_rule<rule_type, float>};
+  });
 }
 
 class opened_model {
@@ -69,13 +69,13 @@ class opened_model {
     const auto parameters = strata::decoder<float>(described_, {.max_memory = 0}).parameters();
     const std::size_t bound = memory_bound_of(given);
     if (beside >= bound)
-      strata::raise<strata::option_error>("the means of dropped edges take ", beside / 1000000,
+      strata::raise<strata::option_error>("what goes with the trace takes ", beside / 1000000,
                                           " MB, the bound for all is ", bound / 1000000, " MB");
     const memory_shares shares(bound - beside, config(), static_cast<double>(parameters * sizeof(float)), length,
-                               options);
+                               options, rule_of(given));
     options.max_memory = shares.trace;
     static_cast<void>(strata::plan_memory(shape(), strata::decoder_footprint(config(), options.threads), length,
-                                          options, recomputes(given), sizeof(float)));
+                                          options, rule_of(given), sizeof(float)));
     return strata::decoder<float>(std::move(described_), {.max_memory = shares.weights, .threads = options.threads});
   }
 

@@ -28,6 +28,12 @@ struct memory_estimate {
   double total = 0;  // the most at one time, while recording, ordering or evaluating
 };
 
+/// What a rule of scoring asks for (score/rule.hpp).
+struct rule_footprint {
+  bool recomputed = true;    // whether a node's scores can be computed again: a recomputed_rule
+  bool whole_nodes = false;  // whether it looks at all contributions to a node at once: a node_rule
+};
+
 /// In plain passes over the prompt.
 struct time_estimate {
   double record = 0;
@@ -75,7 +81,7 @@ struct trace_counts {
 /// scalar: bytes of a number.
 [[nodiscard]] inline memory_estimate estimate_memory(const model_shape& shape, const pass_footprint& pass,
                                                      std::size_t tokens, const trace_options& options, bool recomputed,
-                                                     std::size_t scalar) {
+                                                     std::size_t scalar, bool whole_nodes = false) {
   const detail::trace_counts of(shape, tokens, options, scalar);
   const auto threads = static_cast<double>(options.threads);
   const double id = of.edges > 4294967295.0 ? 8 : 4;
@@ -89,6 +95,8 @@ struct trace_counts {
   const double recorder_row = (4 + threads) * of.width + query_width;
   of_trace.pass = of.numbers * (of.tokens * (static_cast<double>(pass.row) + recorder_row) +
                                 static_cast<double>(pass.fixed) + (of.heads + threads) * block_rows * of.tokens);
+  // score/node_contributions.hpp keeps a layer's vectors, and for each thread a node's contributions, in double too.
+  if (whole_nodes) of_trace.pass += (of.numbers + threads * (of.numbers + 2 * 8)) * of.heads * of.tokens * of.width;
   // search/best_first.hpp keeps a piece of each node's edges; where it sorts instead, all edges with their keys.
   const double searched = entry * std::min(2 * of.taken + 32 * of.nodes, of.edges) + 128 * of.nodes + id * of.taken;
   const double sorted = (of.numbers + 4) * of.edges + 8 * of.heads * of.nodes + id * of.taken;
@@ -102,6 +110,11 @@ struct trace_counts {
     of_trace.order = std::max(searched, sorted);
   }
   of_trace.strata = 8 * of.largest + (5 * of.sizes + 16) * of.nodes;
+  const selection how = options.select.how;
+  const bool one_mask = how == selection::threshold || how == selection::nucleus;
+  if (one_mask || how == selection::top_scores || options.select.inverse || options.select.keep_residuals)
+    of_trace.strata = (one_mask ? 1 : of.sizes + 1) * of.edges / 8;
+  if (how == selection::top_scores) of_trace.order += of.numbers * of.edges;
   if (pass.sweep_row != 0) {
     const double block = std::min(of.rows, static_cast<double>(pass.block_rows)) * static_cast<double>(pass.block_row);
     const double rows = std::max(of.rows * static_cast<double>(pass.sweep_row), 4 * of.width * of.rows + block);
@@ -111,7 +124,7 @@ struct trace_counts {
     of_trace.strata += runs * of.edges / 8;  // a mask is one bit for each edge
     of_trace.sweep = of.numbers * runs * static_cast<double>(pass.row) * of.tokens;
   }
-  of_trace.logits = of.numbers * (2 * of.sizes + 2) * static_cast<double>(shape.vocabulary);
+  of_trace.logits = of.numbers * ((options.keep_logits ? 3 : 2) * of.sizes + 3) * static_cast<double>(shape.vocabulary);
   const double fixed = of.numbers * static_cast<double>(pass.fixed);
   const double kept = options.keep_scores ? of_trace.scores : 0;
   of_trace.total = std::max({of_trace.scores + of_trace.recorded + of_trace.pass,
@@ -142,9 +155,11 @@ struct trace_counts {
 namespace detail {
 
 // Why the scores of all edges must be stored; null where they need not.
-[[nodiscard]] inline const char* why_stored(const pass_footprint& pass, const trace_options& options, bool factors) {
+[[nodiscard]] inline const char* why_stored(const pass_footprint& pass, const trace_options& options,
+                                            const rule_footprint& rule) {
   if (options.keep_scores) return "the scores are to be kept";
-  if (!factors) return "the rule does not factor";
+  if (options.select.how == selection::top_scores) return "the best of all are looked for";
+  if (!rule.recomputed) return "the rule does not factor";
   if (pass.source == 0) return "the model has no attention source";
   return options.scores == score_storage::stored ? "that was asked for" : nullptr;
 }
@@ -153,13 +168,12 @@ namespace detail {
 
 /// The way that a trace goes: scores are stored where that stays below options.max_memory or has to be, otherwise the one
 /// that takes less.
-/// factors:  whether the rule factors (score/rule.hpp).
 [[nodiscard]] inline memory_estimate likely_memory(const model_shape& shape, const pass_footprint& pass,
-                                                   std::size_t tokens, const trace_options& options, bool factors,
-                                                   std::size_t scalar) {
-  const memory_estimate stored = estimate_memory(shape, pass, tokens, options, false, scalar);
+                                                   std::size_t tokens, const trace_options& options,
+                                                   const rule_footprint& rule, std::size_t scalar) {
+  const memory_estimate stored = estimate_memory(shape, pass, tokens, options, false, scalar, rule.whole_nodes);
   const memory_estimate again = estimate_memory(shape, pass, tokens, options, true, scalar);
-  if (detail::why_stored(pass, options, factors) != nullptr) return stored;
+  if (detail::why_stored(pass, options, rule) != nullptr) return stored;
   if (options.scores == score_storage::recomputed) return again;
   return stored.total <= std::max(static_cast<double>(options.max_memory), again.total) ? stored : again;
 }
@@ -168,13 +182,13 @@ namespace detail {
 /// Throws:   strata::option_error where it takes more than options.max_memory, with what would fit, or where scores
 ///           cannot be computed again though that was asked for.
 [[nodiscard]] inline memory_estimate plan_memory(const model_shape& shape, const pass_footprint& pass,
-                                                 std::size_t tokens, const trace_options& options, bool factors,
-                                                 std::size_t scalar) {
-  const char* const why = detail::why_stored(pass, options, factors);
+                                                 std::size_t tokens, const trace_options& options,
+                                                 const rule_footprint& rule, std::size_t scalar) {
+  const char* const why = detail::why_stored(pass, options, rule);
   if (options.scores == score_storage::recomputed && why != nullptr)
     raise<option_error>("scores cannot be computed again: ", why);
   const auto bound = static_cast<double>(options.max_memory);
-  const auto likely = [&](std::size_t count) { return likely_memory(shape, pass, count, options, factors, scalar); };
+  const auto likely = [&](std::size_t count) { return likely_memory(shape, pass, count, options, rule, scalar); };
   const memory_estimate plan = likely(tokens);
   if (plan.total <= bound) return plan;
 

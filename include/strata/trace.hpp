@@ -110,9 +110,8 @@ template <forward_pass Model, class Rule = l1>
     if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
   };
 
-  const memory_estimate plan =
-      plan_memory(shape, footprint_of(model), tokens.size(), options,
-                  recomputed_rule<Rule, T> && options.select.how != selection::top_scores, sizeof(T));
+  const memory_estimate plan = plan_memory(shape, footprint_of(model), tokens.size(), options,
+                                           {recomputed_rule<Rule, T>, node_rule<Rule, T>}, sizeof(T));
   const graph edges(shape, tokens.size());
   options.select.frozen.check(edges);
   trace_result<T> result{edges, {tokens.begin(), tokens.end()}};

@@ -112,7 +112,7 @@ TEST_CASE("the plan: stored below the bound, recomputed above it, refused where 
   options.sizes = {1e-4};
   const auto plan = [&](std::size_t tokens, double bound) {
     options.max_memory = static_cast<std::size_t>(bound);
-    return strata::plan_memory(shape, pass, tokens, options, true, 4);
+    return strata::plan_memory(shape, pass, tokens, options, {}, 4);
   };
   const double stored = std::ceil(total(5000, options, false)), again = std::ceil(total(5000, options, true));
   REQUIRE(again < stored);

@@ -230,7 +230,7 @@ TEST_CASE("a memory bound between both ways: the scores of a longer prompt are c
   REQUIRE(estimate(true) < estimate(false));
   const auto stored = strata::trace(model, tokens, options);
   options.max_memory = static_cast<std::size_t>(estimate(true)) + 1;
-  CHECK(strata::plan_memory(model.shape(), model.footprint(), tokens.size(), options, true, sizeof(float)).recomputed);
+  CHECK(strata::plan_memory(model.shape(), model.footprint(), tokens.size(), options, {}, sizeof(float)).recomputed);
   check_equal(strata::trace(model, tokens, options), stored);
   options.max_memory -= 2;
   CHECK(refusal(model, tokens, options).find("; it would fit with up to 199 tokens, a larger bound or fewer edges") !=
