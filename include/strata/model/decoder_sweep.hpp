@@ -24,6 +24,7 @@
 #include "strata/model/kept_attention.hpp"
 #include "strata/model/layer_weights.hpp"
 #include "strata/model/spare_matrices.hpp"
+#include "strata/model/sweep_rows.hpp"
 #include "strata/model/token_positions.hpp"
 
 namespace strata::detail {
@@ -64,17 +65,6 @@ class decoder_sweep {
   }
 
  private:
-  // Rows of a level that are read, and the zero vector's where it is: (rows + 1).
-  using row_set = std::vector<bool>;
-
-  // Something of each row of a set, one after the other.
-  struct of_rows {
-    matrix<T> values;
-    std::vector<std::uint32_t> place;  // (rows + 1): row of `values`, or none
-
-    [[nodiscard]] std::span<const T> of(std::uint32_t row) const { return values.row(place[row]); }
-  };
-
   // The nodes of a level from those of the level below.
   [[nodiscard]] matrix<T> values_of(std::size_t l, const layer_weights<T>& w, const sweep::level& below,
                                     const sweep::level& level, const matrix<T>& x) {
@@ -85,7 +75,7 @@ class decoder_sweep {
       mixed = attention(l, w, below, level, x);
       idle = nothing_mixed(l, w);
     }
-    of_rows mlp;
+    of_rows<T> mlp;
     if (g.has_mlp(level.number)) {
       row_set rows(below.rows.size() + 1);
       for (const sweep::row& r : level.rows)
@@ -145,10 +135,10 @@ class decoder_sweep {
 
     const std::size_t query_width = config_.heads * config_.head_width;
     const std::size_t key_width = config_.kv_heads * config_.head_width;
-    of_rows h = normed_rows(w.attention_norm, any, x);
-    of_rows q = projected(w, 0, query_width, queries, h);
-    of_rows k = projected(w, query_width, key_width, keys, h);
-    of_rows v = projected(w, query_width + key_width, key_width, values, h);
+    of_rows<T> h = normed_rows(w.attention_norm, any, x);
+    of_rows<T> q = projected(w, 0, query_width, queries, h);
+    of_rows<T> k = projected(w, query_width, key_width, keys, h);
+    of_rows<T> v = projected(w, query_width + key_width, key_width, values, h);
     spare_.give(std::move(h.values));
     place(q, below, [&](std::span<T> row, std::size_t t) { positions_.place_queries(l, w, row, t); });
     place(k, below, [&](std::span<T> row, std::size_t t) { positions_.place_keys(l, w, row, t); });
@@ -181,7 +171,7 @@ class decoder_sweep {
           sums);
     });
 
-    for (of_rows* used : {&q, &k, &v}) spare_.give(std::move(used->values));
+    for (of_rows<T>* used : {&q, &k, &v}) spare_.give(std::move(used->values));
     matrix<T> out = through_output(w, sums);
     spare_.give(std::move(sums));
     return out;
@@ -216,9 +206,9 @@ class decoder_sweep {
   }
 
   // The rows of a set, normed.
-  [[nodiscard]] of_rows normed_rows(const norm_weights<T>& weights, const row_set& rows, const matrix<T>& x) {
+  [[nodiscard]] of_rows<T> normed_rows(const norm_weights<T>& weights, const row_set& rows, const matrix<T>& x) {
     std::vector<std::uint32_t> list = numbered(rows);
-    of_rows h{spare_.take(list.size(), x.cols()), places(rows)};
+    of_rows<T> h{spare_.take(list.size(), x.cols()), places(rows)};
     copy_rows(h.values, x, std::span<const std::uint32_t>(list));
     if (weights.gain.empty()) return h;
     const norm<T> n = norm_of(weights, config_);
@@ -227,8 +217,8 @@ class decoder_sweep {
   }
 
   // Some of the outputs of the query, key and value matrix.
-  [[nodiscard]] of_rows projected(const layer_weights<T>& w, std::size_t first, std::size_t count, const row_set& rows,
-                                  const of_rows& h) {
+  [[nodiscard]] of_rows<T> projected(const layer_weights<T>& w, std::size_t first, std::size_t count,
+                                     const row_set& rows, const of_rows<T>& h) {
     std::vector<std::uint32_t> list = numbered(rows);
     for (std::uint32_t& row : list) row = h.place[row];
     const bool all = list.size() == h.values.rows();
@@ -238,7 +228,7 @@ class decoder_sweep {
       copy_rows(some, h.values, std::span<const std::uint32_t>(list));
     }
     const std::span<const T> bias(w.qkv_bias);
-    of_rows out{spare_.take(list.size(), count), places(rows)};
+    of_rows<T> out{spare_.take(list.size(), count), places(rows)};
     linear_into<T>(out.values, all ? h.values : some, w.qkv.view().row_range(first, count),
                    bias.empty() ? bias : bias.subspan(first, count), threads_);
     spare_.give(std::move(some));
@@ -247,17 +237,17 @@ class decoder_sweep {
 
   // Norms and rotates what belongs to a token; the zero vector's row is left as it is, for all tokens.
   template <class Place>
-  void place(of_rows& projected, const sweep::level& level, Place place_row) const {
+  void place(of_rows<T>& projected, const sweep::level& level, Place place_row) const {
     parallel_rows(threads_, level.rows.size(), [&](std::size_t i) {
       if (const std::uint32_t at = projected.place[i + 1]; at != sweep::none)
         place_row(projected.values.row(at), level.rows[i].token);
     });
   }
 
-  [[nodiscard]] of_rows mlp_of(const layer_weights<T>& w, const row_set& rows, const matrix<T>& x) {
+  [[nodiscard]] of_rows<T> mlp_of(const layer_weights<T>& w, const row_set& rows, const matrix<T>& x) {
     const std::size_t block = mlp_block_rows(config_);
     const std::vector<std::uint32_t> list = numbered(rows);
-    of_rows out{spare_.take(list.size(), config_.width), places(rows)};
+    of_rows<T> out{spare_.take(list.size(), config_.width), places(rows)};
     for (std::size_t first = 0; first < list.size(); first += block) {
       const std::span<const std::uint32_t> some = std::span(list).subspan(first, std::min(block, list.size() - first));
       const matrix<T> h = normed<T>(w.mlp_norm, config_, rows_of(x, some), threads_);
@@ -265,20 +255,6 @@ class decoder_sweep {
       std::copy(part.values().begin(), part.values().end(), out.values.row(first).begin());
     }
     return out;
-  }
-
-  [[nodiscard]] static std::vector<std::uint32_t> numbered(const row_set& rows) {
-    std::vector<std::uint32_t> list;
-    for (std::size_t r = 0; r < rows.size(); ++r)
-      if (rows[r]) list.push_back(static_cast<std::uint32_t>(r));
-    return list;
-  }
-  [[nodiscard]] static std::vector<std::uint32_t> places(const row_set& rows) {
-    std::vector<std::uint32_t> place(rows.size(), sweep::none);
-    std::uint32_t next = 0;
-    for (std::size_t r = 0; r < rows.size(); ++r)
-      if (rows[r]) place[r] = next++;
-    return place;
   }
 
   const decoder_config& config_;
