@@ -38,7 +38,8 @@ struct arguments {
   std::optional<std::string> sizes, target, json;
   std::optional<std::string> attention_mask;
   std::optional<std::string> max_memory, max_size, threads;
-  std::string score = "l1", select = "best_first";
+  std::string select = "best_first";
+  std::optional<std::string> score;
   std::optional<std::string> leverage_k, seed, tau, freeze;
   bool inverse = false, published = false, states = false, components = false;
   std::optional<std::string> metric;
@@ -102,6 +103,8 @@ inline std::size_t memory_bound_of(const arguments& given) {
   return static_cast<std::size_t>(bytes);
 }
 
+inline std::string score_of(const arguments& given) { return given.score.value_or("l1"); }
+
 inline strata::rule_settings rule_settings_of(const arguments& given) {
   strata::rule_settings settings;
   if (given.leverage_k) settings.k = number_of<std::size_t>("--leverage-k", *given.leverage_k);
@@ -118,6 +121,16 @@ inline strata::selection_options selection_of(const arguments& given) {
     strata::raise<strata::option_error>(has_tau ? "--select " + given.select + " needs --tau"
                                                 : "--tau goes with --select threshold and --select nucleus");
   if (given.tau) select.tau = number_of<double>("--tau", *given.tau);
+  if (select.tau != select.tau) strata::raise<strata::option_error>("--tau: is not a number");
+  const auto useless = [&](bool is_given, const char* option, const char* without) {
+    if (is_given) strata::raise<strata::option_error>(option, " does nothing with --select ", given.select, without);
+  };
+  useless(has_tau && given.sizes, "--sizes", ", which gives one trace");
+  useless(has_tau && given.max_size, "--max-size", ", which gives one trace");
+  const bool random = select.how == strata::selection::random_connected;
+  useless(random && given.score, "--score", "");
+  useless(random && given.freeze, "--freeze", "");
+  useless(given.leverage_k && score_of(given) != "leverage", "--leverage-k", " but with --score leverage");
   if (given.seed) select.seed = rule_settings_of(given).seed;
   if (given.freeze) select.frozen = strata::components::parse(*given.freeze);
   select.inverse = given.inverse;

@@ -9,6 +9,7 @@
 #include "arguments.hpp"
 #include "open_model.hpp"
 #include "strata/core/error.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/edge_means.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/model/decoder.hpp"
@@ -45,7 +46,7 @@ class dropped_edges {
     if (given.ablation == "mean") {
       stored_.emplace(strata::read_means(*given.reference));
       file_ = *given.reference;
-      stored_->means.require(opened.shape(), tokens);
+      strata::ablation<float>({}, &stored_->means).require(opened.shape(), tokens, opened.config().head_width);
     } else if (given.ablation == "resample") {
       other_ = given.resample_text ? opened.tokens_of_text(*given.resample_text, given)
                                    : numbers_of<strata::token_id>("--resample-tokens", *given.resample_tokens);

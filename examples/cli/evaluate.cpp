@@ -45,6 +45,7 @@ void evaluate(const arguments& given) {
   strata::trace_description about = opened.about(model);
   about.ablation = given.ablation;
   about.masks = *given.mask;
+  options.check = false;
 
   const bool shows = isatty(STDERR_FILENO) != 0;
   strata::trace_result<float> result{edges, tokens};

@@ -30,6 +30,11 @@ class graph_files {
         masks_(given.masks) {
     if (given.edges && !npz_ && !given.edges->ends_with(".csv"))
       strata::raise<strata::option_error>("--edges: ", *given.edges, ", expected a name that ends with .csv or .npz");
+    const bool nested =
+        given.select != "top_scores" && !given.inverse && !(given.published && given.select == "random_connected");
+    const bool one = given.sizes && given.sizes->find(',') == std::string::npos && *given.sizes != "mib";
+    if ((given.edges || given.masks) && !nested && !one)
+      strata::raise<strata::option_error>("--edges and --masks: these traces are not nested; ask for one with --sizes");
     if (given.drawn) drawn_ = number_of<double>("--drawn-size", *given.drawn);
     if (given.drawn && !given.dot && !given.graphml)
       strata::raise<strata::option_error>("--drawn-size goes with --dot and --graphml");
@@ -39,8 +44,6 @@ class graph_files {
 
   void write(const strata::trace_result<float>& result, const strata::trace_description& about) {
     const bool order = result.masks.empty();
-    if (!order && masks_ && result.masks.size() > 1)
-      strata::raise<strata::option_error>("--masks: these traces are not nested; ask for one with --sizes");
     if (masks_)
       masks_.commit(order ? strata::masks_text(result.edges, result.order, counts(result))
                           : strata::mask_text(result.masks[0]));

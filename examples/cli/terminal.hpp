@@ -55,10 +55,12 @@ class trace_printer {
       : about_(about), c_(colours), columns_(columns) {}
 
   template <class T>
-  void print(const strata::trace_result<T>& result, std::optional<strata::token_id> target) const {
+  void print(const strata::trace_result<T>& result, std::optional<strata::token_id> target,
+             bool inverse = false) const {
     print_prompt(result);
     print_prediction(result, target);
-    print_curve(result);
+    print_curve(result, inverse);
+    if (inverse) return;  // the rest is about traces
     print_smallest(result);
     print_density(result);
   }
@@ -124,9 +126,11 @@ class trace_printer {
   }
 
   template <class T>
-  void print_curve(const strata::trace_result<T>& result) const {
-    std::printf("\n%sWith only so many edges kept (KL, TV: distance from the model's prediction, 0 is the same):%s\n",
-                c_.dim, c_.off);
+  void print_curve(const strata::trace_result<T>& result, bool inverse) const {
+    std::printf("\n%s%s (KL, TV: distance from the model's prediction, 0 is the same):%s\n", c_.dim,
+                inverse ? "With what the traces of these sizes leave out, and all residual edges"
+                        : "With only so many edges kept",
+                c_.off);
     std::printf("%s       size  %*s       KL     TV  top-1  predicts          recovered (1 - TV)%s\n", c_.bold,
                 edge_columns(result), "edges", c_.off);
     const auto alike = [&](const strata::trace_point& point) {  // reaches no input, and says what the first one says

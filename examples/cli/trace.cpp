@@ -23,6 +23,8 @@ namespace cli {
 void trace(const arguments& given) {
   require_one_prompt(given);
   check_ablation(given);
+  if (given.seed && score_of(given) != "random" && given.select != "random_connected")
+    strata::raise<strata::option_error>("--seed goes with --score random and --select random_connected");
   strata::trace_options options = options_of(given);
   static_cast<void>(memory_bound_of(given));  // refused before anything is read
   if (given.tokens) static_cast<void>(numbers_of<strata::token_id>("--tokens", *given.tokens));
@@ -42,10 +44,11 @@ void trace(const arguments& given) {
   const strata::edge_means<float>* const means = dropped.means(model, options.threads);
   strata::trace_description about = opened.about(model);
   about.ablation = given.ablation;
-  about.score = given.score;
+  about.score = score_of(given);
+  about.settings = rule_settings_of(given);
 
   if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
-  const auto result = strata::with_rule(given.score, rule_settings_of(given), [&](const auto& rule) {
+  const auto result = strata::with_rule(score_of(given), rule_settings_of(given), [&](const auto& rule) {
     return strata::trace(model, tokens, options, rule, means);
   });
   std::optional<strata::circuit_curve> circuit;
@@ -60,7 +63,7 @@ void trace(const arguments& given) {
   }
   files.write(result, about);
   const trace_printer print(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO));
-  print.print(result, options.target);
+  print.print(result, options.target, given.inverse);
   if (circuit) print.print_circuit(result, *circuit, metric->name);
 }
 

@@ -9,6 +9,7 @@
 
 #include "strata/core/error.hpp"
 #include "strata/forward/footprint.hpp"
+#include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/trace_options.hpp"
 
@@ -64,9 +65,13 @@ struct trace_counts {
     edges = layers * (heads * tokens * (tokens + 1) / 2 + others * tokens) -
             (heads * tokens * (tokens - 1) / 2 + others * (tokens - 1));
     nodes = layers * levels * tokens;
+    const selection_options& select = options.select;
+    const double frozen = select.frozen.empty() || select.count_frozen
+                              ? 0
+                              : static_cast<double>(select.frozen.count(graph(shape, token_count)));
     for (const double size : options.sizes) {
       if (size > options.max_size) continue;
-      taken = std::floor(size * edges);
+      taken = std::min(edges, std::floor(size * edges) + frozen);
       if (taken >= edges || (sizes > 0 && taken == largest)) continue;
       largest = taken;
       ++sizes;

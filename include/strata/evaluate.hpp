@@ -85,24 +85,26 @@ template <forward_pass Model>
 
 /// Measures any masks of the prompt's graph: one point for each.
 /// states:   if given, gets the final states, (masks, width). kept_logits: the logits, (masks, vocabulary).
-/// Throws:   as run_masked().
+/// Throws:   as run_masked(), and what progress throws.
 template <forward_pass Model>
-[[nodiscard]] std::vector<trace_point> evaluate(Model& model, std::span<const token_id> tokens,
-                                                std::span<const edge_mask> masks,
-                                                const faithfulness_to<typename Model::scalar>& measure,
-                                                const ablation<typename Model::scalar>& dropped = {},
-                                                matrix<typename Model::scalar>* states = nullptr,
-                                                matrix<typename Model::scalar>* kept_logits = nullptr) {
+[[nodiscard]] std::vector<trace_point> evaluate(
+    Model& model, std::span<const token_id> tokens, std::span<const edge_mask> masks,
+    const faithfulness_to<typename Model::scalar>& measure, const ablation<typename Model::scalar>& dropped = {},
+    const masked_run_options& options = {}, const sweep_progress& progress = {},
+    matrix<typename Model::scalar>* states = nullptr, matrix<typename Model::scalar>* kept_logits = nullptr) {
   using T = typename Model::scalar;
   const auto all = static_cast<double>(graph(model.shape(), tokens.size()).edge_count());
   const std::size_t vocabulary = measure.logits().size();
-  const std::vector<T> logits = run_masked(model, tokens, masks, dropped, states);
+  const std::vector<T> logits = run_masked(model, tokens, masks, dropped, options, progress, states);
   if (kept_logits != nullptr) *kept_logits = matrix<T>(matrix_view<const T>(logits.data(), masks.size(), vocabulary));
+  std::vector<faithfulness> measured(masks.size());
+  detail::parallel_for(options.threads, masks.size(), [&](std::size_t m) {
+    measured[m] = measure(std::span<const T>(logits).subspan(m * vocabulary, vocabulary));
+  });
   std::vector<trace_point> points;
   for (std::size_t m = 0; m < masks.size(); ++m) {
     composition made_of = composition_of(masks[m]);
-    points.push_back({static_cast<double>(made_of.edges) / all, made_of.edges,
-                      measure(std::span<const T>(logits).subspan(m * vocabulary, vocabulary)), std::move(made_of)});
+    points.push_back({static_cast<double>(made_of.edges) / all, made_of.edges, measured[m], std::move(made_of)});
   }
   return points;
 }

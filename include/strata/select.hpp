@@ -77,7 +77,8 @@ template <class T, class NodeScores>
       break;
     case selection::top_scores:
       if (stored.empty()) raise<option_error>("the best scores of all edges can only be found if they are stored");
-      for (const edge_id n : sizes) made.masks.push_back(top_scores<T>(graph, stored, n));
+      for (const edge_id n : sizes)
+        made.masks.push_back(top_scores<T>(graph, stored, counted_apart ? frozen_limit(graph, options.frozen, n) : n));
       break;
     case selection::threshold:
       made.masks.push_back(threshold_by_node<T>(graph, scores_of, options.tau));

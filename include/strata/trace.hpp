@@ -158,17 +158,20 @@ template <forward_pass Model, class Rule = l1>
     result.curve = evaluate(model, tokens, selected.order, selected.counts, measure, dropped,
                             {options.batch, options.threads}, told, states, logits);
   else
-    result.curve = evaluate(model, tokens, selected.masks, measure, dropped, states, logits);
-  if (result.curve.size() == sizes.size())
+    result.curve = evaluate(model, tokens, selected.masks, measure, dropped, {options.batch, options.threads}, told,
+                            states, logits);
+  const bool one_for_each_size = options.select.how != selection::threshold && options.select.how != selection::nucleus;
+  if (one_for_each_size)
     for (std::size_t i = 0; i < sizes.size(); ++i) result.curve[i].size = sizes[i];
   result.order = std::move(selected.order);
   result.masks = std::move(selected.masks);
-  if (result.curve.size() < sizes.size()) sizes = {result.curve.front().size};
 
-  std::vector<double> variation;
-  for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);
-  result.density = density(sizes, variation);
-  result.tv_area = tv_area(sizes, variation);
+  if (one_for_each_size) {  // a single trace has no area
+    std::vector<double> variation;
+    for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);
+    result.density = density(sizes, variation);
+    result.tv_area = tv_area(sizes, variation);
+  }
   report("evaluate", 1, 1);
   return result;
 }

@@ -53,7 +53,7 @@ TEST_CASE("selections, frozen components and the published ways") {
   CHECK(random["options"]["seed"] == 3);
   CHECK(random["curve"][2]["edges"] == plain["curve"][2]["edges"]);
   CHECK(random["curve"][2]["tv"] > plain["curve"][2]["tv"]);
-  const auto nucleus = with({"--select", "nucleus", "--tau", "0.9"});
+  const auto nucleus = program::json_of({"--text", prompt, "--select", "nucleus", "--tau", "0.9"});
   CHECK(nucleus["curve"].size() == 1);
   CHECK(nucleus["options"]["tau"] == 0.9);
   const auto frozen = with({"--freeze", "mlp,L0.H1"});
@@ -68,11 +68,27 @@ TEST_CASE("selections, frozen components and the published ways") {
   CHECK(published["curve"] != plain["curve"]);
   CHECK(with({"--published", "--freeze", "mlp"})["curve"][1]["edges"] == plain["curve"][1]["edges"]);
 
+  const auto empty = program::json_of({"--text", prompt, "--select", "threshold", "--tau", "2"});
+  CHECK(empty["curve"][0]["edges"] == 0);
+  CHECK(empty["curve"][0]["size"] == 0);
+  CHECK(empty["density"] == 0);
+  const auto both = with({"--published", "--inverse"});
+  CHECK(both["published"]["density"].is_number());
+  CHECK(both["smallest"]["tv"]["0.5"].is_null());
+  CHECK(with({"--published", "--attention-mask", "before_softmax"})["options"]["attention_mask"] == "before_softmax");
+  CHECK(with({"--score", "leverage", "--leverage-k", "18446744073709551615"})["options"]["leverage_k"] > 1000);
+
   refused({"--select", "threshold"}, "--select threshold needs --tau");
+  refused({"--select", "threshold", "--tau", "nan"}, "--tau: is not a number");
+  refused({"--select", "threshold", "--tau", "1", "--sizes", "0.1"}, "--sizes does nothing with --select threshold");
+  refused({"--select", "random_connected", "--score", "l2"}, "--score does nothing");
+  refused({"--seed", "1"}, "--seed goes with");
+  refused({"--leverage-k", "2"}, "--leverage-k does nothing");
+  refused({"--published", "--ablation", "resample", "--resample-text", prompt}, "which --published does not take");
   refused({"--tau", "1"}, "--tau goes with");
   refused({"--freeze", "L6"}, "component L6: the model has 6 layers");
   refused({"--freeze", "heads"}, "component \"heads\" is not known");
-  refused({"--select", "random_connected", "--freeze", "mlp"}, "cannot freeze");
+  refused({"--select", "random_connected", "--freeze", "mlp"}, "--freeze does nothing with --select random_connected");
   refused({"--score", "l3"}, "expected l1, l2,");
   refused({"--score", "leverage", "--leverage-k", "0"}, "k is 0");
 }
@@ -106,6 +122,14 @@ TEST_CASE("masks are written, read back and give the same figures, also on anoth
   const auto ignored = evaluated({"--text", prompt}, {"--attention-mask", "ignored"});
   CHECK(ignored["curve"][2]["tv"] != same["curve"][2]["tv"]);
 
+  const std::string nothing = (folder.path() / "nothing.json").string();
+  static_cast<void>(program::json_of({"--text", prompt, "--select", "threshold", "--tau", "2", "--masks", nothing}));
+  REQUIRE(program::run({"evaluate", "--text", prompt, "--mask", nothing, "--json", json}).code == 0);
+  const auto of_nothing = nlohmann::json::parse(program::content_of(json));
+  CHECK(of_nothing["curve"][0]["edges"] == 0);
+  CHECK(of_nothing["options"]["check"] == false);
+  CHECK(of_nothing["options"]["selection"].is_null());
+
   program::check_refused(program::run({"evaluate", "--text", "Once upon a time", "--mask", masks}), 1, "tokens");
   program::check_refused(program::run({"evaluate", "--text", prompt, "--mask", masks, "--noise", "99"}), 2,
                          "noise at token 99");
@@ -127,7 +151,8 @@ TEST_CASE("edges as a table, a small trace as a drawing") {
   CHECK(dot.starts_with("digraph"));
   CHECK(dot.find("witch") == std::string::npos);  // a token that the small trace does not reach
   CHECK(program::content_of(file("t.graphml")).find("<graphml") != std::string::npos);
-  static_cast<void>(with({"--edges", file("e.npz"), "--select", "threshold", "--tau", "0.1"}));
+  static_cast<void>(
+      program::json_of({"--text", prompt, "--edges", file("e.npz"), "--select", "threshold", "--tau", "0.1"}));
   CHECK(program::content_of(file("e.npz")).starts_with("PK"));
   refused({"--edges", file("e.txt")}, ".csv or .npz");
   refused({"--drawn-size", "0.1"}, "--drawn-size goes with");

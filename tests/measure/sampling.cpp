@@ -40,13 +40,13 @@ void check_refused(const sampling_options& options, const char* said) {
 }  // namespace
 
 TEST_CASE("the generator's published numbers, and its numbers in [0, 1)") {
-  strata::seeded_random random(1234567);
+  strata::random_numbers random(1234567);
   for (const std::uint64_t expected :
        {6457827717110365317U, 3203168211198807973U, 9817491932198370423U, 4593380528125082431U, 16408922859458223821U})
-    CHECK(random.bits() == expected);
-  CHECK(strata::seeded_random(1234567).uniform() ==
+    CHECK(random.next() == expected);
+  CHECK(strata::random_numbers(1234567).uniform() ==
         static_cast<double>(6457827717110365317U >> 11U) / 9007199254740992.0);
-  strata::seeded_random many(1);
+  strata::random_numbers many(1);
   double sum = 0;
   for (int i = 0; i < 10000; ++i) {
     const double u = many.uniform();

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -68,6 +69,29 @@ TEST_CASE("means of another model are refused") {
   REQUIRE(other_rope.shape() == model.shape());
   CHECK_THROWS_WITH_AS(read.require_model(other_rope, "m"), doctest::Contains("of another model"),
                        strata::option_error);
+}
+
+TEST_CASE("means of heads of another width are refused before anything is computed; a probe that is no number too") {
+  const temporary_folder folder;
+  const auto model = decoder<float>::load(goldens::model_folder("llama"));
+  auto shape = model.shape();
+  const std::size_t head_width = model.config().head_width;
+  for (const std::size_t other : {2 * head_width, head_width / 2, std::size_t{1}}) {
+    CAPTURE(other);
+    const std::vector<float> values(strata::edge_mean_tables<float>::count(shape, other, 5));
+    const strata::edge_means<float> means(shape, other, 5, values.data(), nullptr, true);
+    const strata::graph g(shape, 4);
+    const std::vector<strata::edge_mask> masks(2, strata::edge_mask::none(g));
+    const std::vector<int> tokens{4, 3, 2, 1};
+    for (const std::size_t count : {std::size_t{1}, std::size_t{2}})
+      CHECK_THROWS_AS(static_cast<void>(strata::run_masked(model, tokens, std::span(masks).first(count),
+                                                           {strata::attention_mask::after_softmax, &means})),
+                      strata::error);
+  }
+  auto means = means_of(model);
+  means.probe.logits[3] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::read_means(folder.add("nan", text_of(means)))),
+                       doctest::Contains("is not finite"), strata::data_error);
 }
 
 TEST_CASE("a file that is cut, changed or something else is refused with a sentence") {

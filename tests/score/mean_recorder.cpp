@@ -303,3 +303,45 @@ TEST_CASE("what means cannot be used for is refused with a sentence") {
   CHECK_THROWS_WITH_AS(of_one_length.require(trimmed.shape(), 4), doctest::Contains("exactly 5"), strata::option_error);
   CHECK_NOTHROW(of_one_length.require(trimmed.shape(), 5));
 }
+
+namespace {
+
+// A pass that leaves out what the masker says is not needed: there it hands over anything.
+struct lazy_pass {
+  strata::masker<double>& masker;
+  std::size_t tokens;
+
+  void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<double> weights) {
+    masker.attend(layer, head, row0, weights);
+  }
+  void join_attention(std::size_t layer, matrix_view<double> x, matrix_view<double> out,
+                      const strata::attention_parts<double>& parts, strata::row_list rows = {}) {
+    for (std::size_t r = 0; r < out.rows; ++r)
+      if (!masker.mixes(layer, rows.empty() ? r : rows[r])) std::fill(out.row(r).begin(), out.row(r).end(), 7.0);
+    masker.join_attention(layer, x, out, parts, rows);
+  }
+  void join_mlp(std::size_t layer, matrix_view<double> x, matrix_view<double> out, strata::row_list rows = {}) {
+    for (std::size_t r = 0; r < out.rows; ++r)
+      if (!masker.runs_mlp(layer, rows.empty() ? r : rows[r])) std::fill(out.row(r).begin(), out.row(r).end(), 7.0);
+    masker.join_mlp(layer, x, out, rows);
+  }
+  void finish(matrix_view<double> x, const strata::norm<double>& final_norm) { masker.finish(x, final_norm); }
+};
+
+}  // namespace
+
+TEST_CASE("with means a pass may leave out what the masker does not need, as without") {
+  for (const std::string name : {"llama", "gpt2", "gpt_neox", "olmo2_bias"}) {
+    CAPTURE(name);
+    const auto model = decoder<double>::load(goldens::model_folder(name));
+    const std::vector<int> tokens = goldens::run(name).integer("tokens");
+    const auto means = strata::means_over(model, random_prompts(2, tokens.size(), 12), tokens.size());
+    for (const strata::edge_means<double>* used : {static_cast<const strata::edge_means<double>*>(nullptr), &means})
+      for (const edge_mask& mask : random_masks({model.shape(), tokens.size()}, 13)) {
+        strata::masker<double> masker(mask, {strata::attention_mask::after_softmax, used});
+        const std::vector<double> whole = model.forward(tokens, masker);
+        lazy_pass lazy{masker, tokens.size()};
+        CHECK(largest_difference(model.forward(tokens, lazy), whole) <= 1e-12);
+      }
+  }
+}

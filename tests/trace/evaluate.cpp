@@ -49,7 +49,7 @@ TEST_CASE("an order's traces and the same as masks are measured alike; equal cou
     const auto points = strata::evaluate(s.model, s.tokens, s.order, counts, s.measure, {}, {}, {}, &states, &logits);
     std::vector<edge_mask> masks;
     for (const std::size_t count : counts) masks.push_back(edge_mask::prefix(s.edges, s.order, count));
-    const auto of_masks = strata::evaluate(s.model, s.tokens, masks, s.measure, {}, &mask_states, &mask_logits);
+    const auto of_masks = strata::evaluate(s.model, s.tokens, masks, s.measure, {}, {}, {}, &mask_states, &mask_logits);
     REQUIRE(points.size() == counts.size());
     REQUIRE(of_masks.size() == counts.size());
     REQUIRE(states.rows() == counts.size());

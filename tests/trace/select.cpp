@@ -81,6 +81,14 @@ TEST_CASE("each selection is what its own function gives; node by node the same"
     CHECK(agree(options).masks == std::vector{strata::nucleus_selection<double>(r.edges, scores, 0.6)});
     options = {};
     options.how = selection::top_scores;
+    options.frozen = strata::components::parse("mlp");
+    const auto beside = of(r, options);  // 20 edges and all MLP edges, of which those are left that reach the output
+    edge_id counted = 0;
+    for (edge_id e = 0; e < r.edges.edge_count(); ++e)
+      if (beside.masks[2].contains(e) && r.edges.at(e).kind != strata::edge_kind::mlp) ++counted;
+    CHECK(counted <= 20);
+    CHECK(beside.masks[2].count() > counted);
+    options.frozen = {};
     const auto top = of(r, options);
     REQUIRE(top.masks.size() == 5);
     CHECK(top.masks[2] == strata::top_scores<double>(r.edges, scores, 20));
@@ -130,6 +138,17 @@ TEST_CASE("a trace goes through every selection, and through every rule") {
   CHECK(top.curve[3].measured.total_variation == doctest::Approx(0).epsilon(1e-9));
   CHECK(top.curve[1].edges <= strata::edges_at_size(r.edges, 0.1));
   CHECK(top.masks[1].count() == top.curve[1].edges);
+
+  options.select.how = selection::threshold;
+  options.select.tau = 0.2;
+  options.sizes = {0.1};  // not the size of the one trace
+  const auto single = strata::trace(r.model, r.tokens, options);
+  CHECK(single.curve[0].size == static_cast<double>(single.curve[0].edges) / static_cast<double>(r.edges.edge_count()));
+  options.select.tau = 5;
+  const auto nothing = strata::trace(r.model, r.tokens, options);
+  CHECK(nothing.curve[0].edges == 0);
+  CHECK(nothing.density == 0);
+  options.sizes = {0.01, 0.1, 0.5, 1};
 
   options.select.how = selection::nucleus;
   options.select.tau = 0.7;

@@ -23,6 +23,9 @@ class random_numbers {
     return mixed ^ (mixed >> 31);
   }
 
+  /// Uniform in [0, 1): a multiple of 2⁻⁵³.
+  constexpr double uniform() { return static_cast<double>(next() >> 11U) * 0x1p-53; }
+
   /// A number in 0 … bound − 1, each equally probable: the upper half of (32 random bits) · bound, drawn again where the
   /// lower half is one of the 2³² mod bound values that would make some results more frequent.
   /// Requires: bound > 0.

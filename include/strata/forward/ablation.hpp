@@ -31,8 +31,12 @@ struct ablation {
 
   /// Throws:   strata::option_error for means that are not of prompts of this length of this model, or together with
   ///           another variant than after_softmax.
-  void require(const model_shape& shape, std::size_t prompt) const {
+  /// head_width: of the model; 0: not known here.
+  void require(const model_shape& shape, std::size_t prompt, std::size_t head_width = 0) const {
     if (means == nullptr) return;
+    if (head_width != 0 && head_width != means->head_width())
+      raise<option_error>("the means of dropped edges are of heads of width ", means->head_width(),
+                          ", the model's are ", head_width, " wide");
     if (attention != attention_mask::after_softmax)
       raise<option_error>("means of dropped edges go with the attention mask after_softmax only");
     means->require(shape, prompt);

@@ -60,6 +60,8 @@ class masker {
   void join_attention(std::size_t layer, matrix_view<T> x, matrix_view<T> out, const attention_parts<T>& parts,
                       row_list rows = {}) {
     const std::size_t level = masks_[0].edges_of().attention_level(layer);
+    for (std::size_t r = 0; r < out.rows; ++r)
+      if (!mixes(layer, row_of(rows, r, out.rows))) only_bias(out.row(r), parts.output_bias);
     if (dropped_.means != nullptr) add_means(layer, out, parts, rows);
     for (std::size_t r = 0; r < x.rows; ++r) {
       const std::size_t row = row_of(rows, r, x.rows);
@@ -84,7 +86,7 @@ class masker {
 
   void finish(matrix_view<T> x, const norm<T>& final_norm) { no_hooks<T>{}.finish(x, final_norm); }
 
-  // What a pass may leave out; optional for it to ask.
+  // What a pass may leave out, so that its rows of out hold anything; optional for it to ask.
 
   /// Whether the node (level, row) has a value; one that is not active is the zero vector.
   [[nodiscard]] bool active(std::size_t level, std::size_t row) const {
@@ -144,8 +146,15 @@ class masker {
     for (std::size_t j = 0; j < x.size(); ++j) x[j] += summand[j];
   }
 
-  // out ← out + (Σ means of dropped attention edges) · W_O. A pass may have left out rows that do not mix: of these only
-  // the bias is there.
+  // What attention gives to a row that does not mix; the pass may have left it out.
+  static void only_bias(std::span<T> out, std::span<const T> bias) {
+    if (bias.empty())
+      std::fill(out.begin(), out.end(), T{0});
+    else
+      std::copy(bias.begin(), bias.end(), out.begin());
+  }
+
+  // out ← out + (Σ means of dropped attention edges) · W_O.
   void add_means(std::size_t layer, matrix_view<T> out, const attention_parts<T>& parts, row_list rows) const {
     const graph& g = masks_[0].edges_of();
     const std::size_t heads = g.heads();
@@ -161,10 +170,6 @@ class masker {
       const node n = node_at(g.attention_level(layer), row);
       if (!g.reaches_output(n)) continue;
       const edge_mask& mask = mask_at(row);
-      if (!mixes(layer, row)) {
-        std::fill(out.row(r).begin(), out.row(r).end(), T{0});
-        if (!parts.output_bias.empty()) add(out.row(r), parts.output_bias);
-      }
       if (mask.all(n)) continue;
       any_dropped = true;
       for (std::size_t h = 0; h < heads; ++h) {

@@ -172,35 +172,24 @@ struct masked_run_options {
   std::size_t threads = 1;  // runs at the same time, each with a copy() of the model, where it has that
 };
 
-/// Runs with only the edges of each of several nested subgraphs.
-/// Requires: strata of the prompt's graph.
-/// Returns:  logits of the last token, (strata, vocabulary).
-/// states:   if given, gets the final states: (strata, width).
-/// Throws:   as run(), as ablation::require(), and what progress throws.
-template <forward_pass Model>
-[[nodiscard]] std::vector<typename Model::scalar> run_masked(Model& model, std::span<const token_id> tokens,
-                                                             const edge_strata& strata,
-                                                             const ablation<typename Model::scalar>& dropped = {},
-                                                             const masked_run_options& options = {},
-                                                             const sweep_progress& progress = {},
-                                                             matrix<typename Model::scalar>* states = nullptr) {
+namespace detail {
+
+// masks_of(first, last): masks number first … last − 1, for one call of the pass.
+template <class Model, class MasksOf>
+[[nodiscard]] std::vector<typename Model::scalar> run_in_calls(Model& model, std::span<const token_id> tokens,
+                                                               std::size_t count, MasksOf masks_of,
+                                                               const ablation<typename Model::scalar>& dropped,
+                                                               const masked_run_options& options,
+                                                               const sweep_progress& progress,
+                                                               matrix<typename Model::scalar>* states) {
   using T = typename Model::scalar;
   const std::size_t vocabulary = model.shape().vocabulary;
-  dropped.require(model.shape(), tokens.size());
-  STRATA_ASSERT(strata.edges_of() == graph(model.shape(), tokens.size()),
-                "run_masked: the strata are of another graph than the prompt's");
-  std::vector<T> logits = detail::swept(model, tokens, strata, dropped, progress, states);
-  if (!logits.empty()) {
-    detail::check_logits<T>(logits, vocabulary, strata.size());
-    return logits;
-  }
-  logits.resize(strata.size() * vocabulary);
-  if (states != nullptr) states->reset(strata.size(), model.shape().width);
+  std::vector<T> logits(count * vocabulary);
+  if (states != nullptr) states->reset(count, model.shape().width);
   const std::size_t batch = std::max<std::size_t>(1, options.batch);
-  const std::size_t calls = (strata.size() + batch - 1) / batch;
+  const std::size_t calls = (count + batch - 1) / batch;
   const auto call = [&](auto& runs, std::size_t i) {
-    std::vector<edge_mask> masks;
-    for (std::size_t m = i * batch; m < std::min(strata.size(), (i + 1) * batch); ++m) masks.push_back(strata.mask(m));
+    const std::vector<edge_mask> masks = masks_of(i * batch, std::min(count, (i + 1) * batch));
     matrix<T> final;
     const std::vector<T> some =
         run_masked(runs, tokens, std::span<const edge_mask>(masks), dropped, states == nullptr ? nullptr : &final);
@@ -215,7 +204,7 @@ template <forward_pass Model>
       for (std::size_t i = 0; i < team; ++i) copies.push_back(model.copy());
       for (std::size_t first = 0; first < calls; first += team) {  // in rounds, so that progress is told by one thread
         if (progress) progress(first, calls);
-        detail::parallel_for(team, std::min(team, calls - first), [&](std::size_t i) { call(copies[i], first + i); });
+        parallel_for(team, std::min(team, calls - first), [&](std::size_t i) { call(copies[i], first + i); });
       }
       return logits;
     }
@@ -225,6 +214,61 @@ template <forward_pass Model>
     call(model, i);
   }
   return logits;
+}
+
+}  // namespace detail
+
+/// Runs with only the edges of each of several nested subgraphs.
+/// Requires: strata of the prompt's graph.
+/// Returns:  logits of the last token, (strata, vocabulary).
+/// states:   if given, gets the final states: (strata, width).
+/// Throws:   as run(), as ablation::require(), and what progress throws.
+template <forward_pass Model>
+[[nodiscard]] std::vector<typename Model::scalar> run_masked(Model& model, std::span<const token_id> tokens,
+                                                             const edge_strata& strata,
+                                                             const ablation<typename Model::scalar>& dropped = {},
+                                                             const masked_run_options& options = {},
+                                                             const sweep_progress& progress = {},
+                                                             matrix<typename Model::scalar>* states = nullptr) {
+  using T = typename Model::scalar;
+  dropped.require(model.shape(), tokens.size());
+  STRATA_ASSERT(strata.edges_of() == graph(model.shape(), tokens.size()),
+                "run_masked: the strata are of another graph than the prompt's");
+  std::vector<T> logits = detail::swept(model, tokens, strata, dropped, progress, states);
+  if (!logits.empty()) {
+    detail::check_logits<T>(logits, model.shape().vocabulary, strata.size());
+    return logits;
+  }
+  const auto masks_of = [&](std::size_t first, std::size_t last) {
+    std::vector<edge_mask> masks;
+    for (std::size_t m = first; m < last; ++m) masks.push_back(strata.mask(m));
+    return masks;
+  };
+  return detail::run_in_calls(model, tokens, strata.size(), masks_of, dropped, options, progress, states);
+}
+
+/// The same of any masks: in one sweep, or in calls as the options say.
+template <forward_pass Model>
+[[nodiscard]] std::vector<typename Model::scalar> run_masked(Model& model, std::span<const token_id> tokens,
+                                                             std::span<const edge_mask> masks,
+                                                             const ablation<typename Model::scalar>& dropped,
+                                                             const masked_run_options& options,
+                                                             const sweep_progress& progress,
+                                                             matrix<typename Model::scalar>* states) {
+  using T = typename Model::scalar;
+  dropped.require(model.shape(), tokens.size());
+  if (masks.size() > 1) {
+    std::vector<T> logits = detail::swept(model, tokens, edge_mask_list(masks), dropped, progress, states);
+    if (!logits.empty()) {
+      detail::check_logits<T>(logits, model.shape().vocabulary, masks.size());
+      return logits;
+    }
+  }
+  const auto masks_of = [&](std::size_t first, std::size_t last) {
+    const auto some = masks.subspan(first, last - first);
+    return std::vector<edge_mask>(some.begin(), some.end());
+  };
+  return detail::run_in_calls(model, tokens, masks.size(), masks_of, dropped, options, progress, states);
 }
 
 }  // namespace strata

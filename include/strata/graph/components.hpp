@@ -94,7 +94,10 @@ class components {
   /// What parse() reads: attention, mlp, then layers and heads, ascending.
   [[nodiscard]] std::string text() const {
     std::string out;
-    const auto append = [&out](const std::string& name) { out += (out.empty() ? "" : ",") + name; };
+    const auto append = [&out](const std::string& name) {
+      if (!out.empty()) out += ',';
+      out += name;
+    };
     if (attention_) append("attention");
     if (mlp_) append("mlp");
     for (const std::size_t layer : layers_) append(concat('L', layer));

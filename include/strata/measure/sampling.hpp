@@ -8,32 +8,12 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/core/random_numbers.hpp"
 #include "strata/detail/simd.hpp"
 #include "strata/measure/nucleus.hpp"
 #include "strata/measure/softmax.hpp"
 
 namespace strata {
-
-/// Uniform numbers from a seed, the same on every machine: a counter that is mixed (SplitMix64).
-/// Source:   Steele, Lea and Flood, Fast splittable pseudorandom number generators (2014).
-class seeded_random {
- public:
-  explicit constexpr seeded_random(std::uint64_t seed) : counter_(seed) {}
-
-  [[nodiscard]] constexpr std::uint64_t bits() {
-    counter_ += 0x9E3779B97F4A7C15U;
-    std::uint64_t mixed = counter_;
-    mixed = (mixed ^ (mixed >> 30U)) * 0xBF58476D1CE4E5B9U;
-    mixed = (mixed ^ (mixed >> 27U)) * 0x94D049BB133111EBU;
-    return mixed ^ (mixed >> 31U);
-  }
-
-  /// In [0, 1): a multiple of 2⁻⁵³.
-  [[nodiscard]] constexpr double uniform() { return static_cast<double>(bits() >> 11U) * 0x1p-53; }
-
- private:
-  std::uint64_t counter_;
-};
 
 struct sampling_options {
   double temperature = 0;  // logits are divided by it; 0: always the most probable token
@@ -93,7 +73,7 @@ class sampler {
   }
 
   sampling_options options_;
-  seeded_random random_;
+  random_numbers random_;
 };
 
 }  // namespace strata

@@ -102,7 +102,7 @@ class decoder {
                                      matrix<T>* states = nullptr) const {
     check_prompt(shape(), tokens);
     STRATA_ASSERT(masks.edges_of() == graph(shape(), tokens.size()), "decoder::sweep: masks of another graph");
-    dropped.require(shape(), tokens.size());
+    dropped.require(shape(), tokens.size(), config_.head_width);
     if (dropped.attention == attention_mask::ignored)
       return swept(tokens, with_all_attention<Masks>(masks), dropped, progress, states);
     return swept(tokens, masks, dropped, progress, states);

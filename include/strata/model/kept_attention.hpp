@@ -45,7 +45,8 @@ class kept_attention {
     values_ = std::move(rows);
   }
 
-  /// Σ_s weights · values of every head, side by side, and the means of dropped edges, for the mixes of mask m that `numbers` lists, in rising order of
+  /// Σ_s weights · values of every head, side by side, and the means of dropped edges, for the mixes of mask m that
+  /// `numbers` lists, in rising order of
   /// their tokens.
   /// query_of(mix, query): writes its queries, placed. sums: (all mixes, heads · head_width).
   template <class Masks, class QueryOf>

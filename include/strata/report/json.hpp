@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <functional>
@@ -20,6 +21,7 @@
 #include "strata/measure/nucleus.hpp"
 #include "strata/measure/recovery.hpp"
 #include "strata/measure/softmax.hpp"
+#include "strata/score/any_rule.hpp"
 #include "strata/select.hpp"
 #include "strata/trace.hpp"
 
@@ -63,6 +65,7 @@ struct trace_description {
   model_shape shape;
   std::function<std::optional<std::string>(token_id)> piece;  // the bytes of a token, if known; empty: no tokenizer
   std::string score = "l1";                                   // the rule that the trace was made with
+  rule_settings settings{};  // of leverage and random
   std::string masks{};            // the file that the masks come from; empty: they were found
   std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample"
 };
@@ -132,13 +135,13 @@ struct json_piece {
   return out;
 }
 
-/// First sizes at which a measure is below 0.5, 0.2, 0.1, 0.05; null where it never is.
+/// First sizes at which a measure is below 0.5, 0.2, 0.1, 0.05; null where it never is, and of an inverse.
 template <class T, class Value>
-[[nodiscard]] nlohmann::ordered_json smallest_of(const trace_result<T>& result, Value value) {
+[[nodiscard]] nlohmann::ordered_json smallest_of(const trace_result<T>& result, bool inverse, Value value) {
   nlohmann::ordered_json out;
   const std::pair<const char*, double> bounds[] = {{"0.5", 0.5}, {"0.2", 0.2}, {"0.1", 0.1}, {"0.05", 0.05}};
   for (const auto& [name, bound] : bounds) {
-    const trace_point* point = result.smallest_below(bound, value);
+    const trace_point* point = inverse ? nullptr : result.smallest_below(bound, value);
     out[name] = point == nullptr ? nlohmann::ordered_json() : nlohmann::ordered_json(point->size);
   }
   return out;
@@ -165,14 +168,18 @@ template <class T>
                     {"ablation", description.ablation},
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};
+  out["options"]["leverage_k"] = description.score == "leverage" ? json(description.settings.k) : json();
   const selection_options& select = options.select;
   out["options"]["selection"] = name_of(select.how);
   out["options"]["tau"] =
       select.how == selection::threshold || select.how == selection::nucleus ? json(select.tau) : json();
-  out["options"]["seed"] = select.how == selection::random_connected ? json(select.seed) : json();
+  out["options"]["seed"] = select.how == selection::random_connected ? json(select.seed)
+                           : description.score == "random"           ? json(description.settings.seed)
+                                                                     : json();
   out["options"]["frozen"] = select.frozen.text();
   out["options"]["inverse"] = select.inverse;
   out["options"]["masks"] = description.masks.empty() ? json() : json(description.masks);
+  if (!description.masks.empty()) out["options"]["selection"] = out["options"]["score"] = nullptr;
   out["options"]["published"] = {{"count_frozen", select.count_frozen},
                                  {"keep_residuals", select.keep_residuals},
                                  {"published_ways", select.published_ways},
@@ -204,8 +211,9 @@ template <class T>
     if (!piece.bytes.is_null()) entry["bytes"] = piece.bytes;
     out["top"].push_back(std::move(entry));
   }
-  out["smallest"] = {{"tv", detail::smallest_of(result, [](const faithfulness& m) { return m.total_variation; })},
-                     {"kl", detail::smallest_of(result, [](const faithfulness& m) { return m.kl; })}};
+  out["smallest"] = {
+      {"tv", detail::smallest_of(result, select.inverse, [](const faithfulness& m) { return m.total_variation; })},
+      {"kl", detail::smallest_of(result, select.inverse, [](const faithfulness& m) { return m.kl; })}};
   std::vector<faithfulness> measured;
   std::vector<double> measured_sizes;
   for (const trace_point& point : result.curve)
@@ -213,7 +221,8 @@ template <class T>
       measured.push_back(point.measured);
       measured_sizes.push_back(point.size);
     }
-  const auto recovered = recovery(measured_sizes, measured);
+  std::array<std::optional<double>, recovered_percents.size()> recovered;
+  if (!measured.empty() && !options.select.inverse) recovered = recovery(measured_sizes, measured);
   for (std::size_t k = 0; k < recovered.size(); ++k)
     out["smallest"]["nucleus"][std::to_string(recovered_percents[k])] = recovered[k] ? json(*recovered[k]) : json();
   out["curve"] = json::array();

@@ -9,6 +9,7 @@
 
 #include "strata/circuit.hpp"
 #include "strata/graph/edge.hpp"
+#include "strata/graph/edge_order.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/geometry.hpp"
 #include "strata/measure/published.hpp"
@@ -57,7 +58,9 @@ template <class T>
 [[nodiscard]] nlohmann::ordered_json published_json(const trace_result<T>& trace) {
   std::vector<double> shares, variation, entropy;
   for (std::size_t i = 0; i < trace.curve.size(); ++i) {
-    shares.push_back(static_cast<double>(trace.curve[i].edges) / static_cast<double>(trace.edges.edge_count()));
+    const double size = trace.curve[i].size;
+    const edge_id edges = size > 0 ? edges_at_size(trace.edges, size) : 0;  // also of an inverse: those of its trace
+    shares.push_back(static_cast<double>(edges) / static_cast<double>(trace.edges.edge_count()));
     variation.push_back(trace.curve[i].measured.total_variation);
     entropy.push_back(published_entropy<T>(trace.curve_logits.row(i)));
   }

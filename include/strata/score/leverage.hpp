@@ -2,6 +2,7 @@
 /// rank) left singular vectors of the stacked contributions, divided by their sum, k'.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <span>
@@ -23,7 +24,7 @@ struct leverage {
   template <class T>
   void node(matrix_view<const T> contributions, std::span<const T> /*value*/, std::span<T> scores) const {
     STRATA_ASSERT(k > 0, "leverage: k is at least 1");
-    const std::vector<double> parts = detail::leverages<T>(contributions, k);
+    const std::vector<double> parts = detail::leverages<T>(contributions, std::min(k, contributions.rows));
     const double sum = std::accumulate(parts.begin(), parts.end(), 0.0);
     for (std::size_t e = 0; e < scores.size(); ++e) scores[e] = sum == 0 ? T{0} : static_cast<T>(parts[e] / sum);
   }

@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/core/uninitialised_allocator.hpp"
+#include "strata/detail/finite.hpp"
 #include "strata/detail/parallel.hpp"
 #include "strata/forward/edge_means.hpp"
 #include "strata/forward/hooks.hpp"
@@ -44,6 +46,7 @@ class mean_recorder {
                       row_list rows = {}) {
     detail::check_shapes<T>(graph_, layer, x, out, rows);
     detail::check_parts<T>(graph_, layer, x, parts);
+    STRATA_ASSERT(prompts_ > 0, "mean_recorder: begin() comes before each run");
     if (!tables_) make_tables(parts.output.rows / shape_.heads);
     const std::vector<std::size_t> tokens = detail::tokens_of(rows, x.rows);
     if (tokens.size() < graph_.tokens()) every_position_ = false;
@@ -65,9 +68,12 @@ class mean_recorder {
   void finish(matrix_view<T> x, const norm<T>& final_norm) { no_hooks<T>{}.finish(x, final_norm); }
 
   /// The means so far; the recorder is used up.
-  /// Throws:   strata::option_error where no prompt was run.
+  /// Throws:   strata::option_error where no prompt was run; strata::numeric_error for a mean that is not finite.
   [[nodiscard]] edge_means<T> take() {
     if (!tables_) raise<option_error>("means of dropped edges need at least one reference prompt");
+    if (!detail::all_finite<T>(values_))
+      raise<numeric_error>("a mean of what edges contribute is not finite; do the weights hold NaN or infinity?");
+    tables_.reset();
     const auto values = std::make_shared<storage>(std::move(values_));
     const T* const data = values->data();
     return edge_means<T>(shape_, head_width_, graph_.tokens(), data, values, every_position_);

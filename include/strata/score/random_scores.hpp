@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "strata/core/random_numbers.hpp"
 #include "strata/graph/edge.hpp"
 #include "strata/score/rule.hpp"
 
@@ -15,15 +16,7 @@ struct random_scores {
   std::uint64_t seed = 0;
 
   [[nodiscard]] constexpr double edge(edge_id id) const {
-    return static_cast<double>(mixed(mixed(seed) ^ id) >> 40) * 0x1p-24;
-  }
-
- private:
-  [[nodiscard]] static constexpr std::uint64_t mixed(std::uint64_t z) {
-    z += 0x9e3779b97f4a7c15U;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
+    return static_cast<double>(random_numbers(random_numbers(seed).next() ^ id).next() >> 40) * 0x1p-24;
   }
 };
 
