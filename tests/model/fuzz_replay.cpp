@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/fuzz_config_json.hpp"
+#include "model/fuzz_means_file.hpp"
 #include "model/fuzz_safetensors.hpp"
 #include "model/fuzz_safetensors_header.hpp"
 #include "model/fuzz_weight_map.hpp"
@@ -133,4 +134,29 @@ TEST_CASE("an index of shards that is cut off at any length is refused, a mutate
 
 TEST_CASE("indices of shards that the fuzzer found are refused or harmless") {
   CHECK(saved_inputs::some_are_accepted("weight_map", fuzz_weight_map));
+}
+
+TEST_CASE("a file of means that is cut off or damaged is refused, or as good as a whole one") {
+  const strata::model_shape shape{1, 2, 3, 4, 5, strata::block_kind::sequential};
+  std::vector<float> values(strata::edge_mean_tables<float>::count(shape, 2, 2));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const strata::stored_means means{
+      strata::edge_means<float>(shape, 2, 2, values.data(), nullptr, true), {{1, 3}, {1, 2, 3, 4}}, 7};
+  bytes whole;
+  strata::write_means(means, [&](std::span<const std::byte> piece) {
+    for (const std::byte b : piece) whole.push_back(static_cast<std::uint8_t>(b));
+  });
+  REQUIRE(fuzz_means_file(whole));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CAPTURE(length);
+    REQUIRE_FALSE(fuzz_means_file(first_of(whole, length)));
+  }
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at < header_end(whole) + 8 * strata::detail::means_shape_numbers; ++at)
+    for (const std::uint8_t value : {0, 1, 2, 9, 0x20, 0x2D, 0x30, 0x31, 0x39, 0x7B, 0x7F, 0x80, 0xFF}) {
+      bytes damaged = whole;
+      damaged[at] = value;
+      refused += fuzz_means_file(damaged) ? 0 : 1;
+    }
+  CHECK(refused > 1000);
 }

@@ -119,10 +119,10 @@ void write_means(const stored_means& stored, Write write) {
   for (const std::span<const std::byte> piece : pieces) write(piece);
 }
 
-/// Throws:   strata::data_error for a file that is missing, malformed or no file of means.
-[[nodiscard]] inline stored_means read_means(const std::filesystem::path& path) {
-  const auto file = std::make_shared<safetensors_file>(path);
-  const std::string place = path.string();
+/// The means in a file, which they keep.
+/// Throws:   strata::data_error if it is no file of means.
+[[nodiscard]] inline stored_means means_in(const std::shared_ptr<const safetensors_file>& file) {
+  const std::string place = file->file();
   if (const auto kind = file->metadata().find("kind");
       kind == file->metadata().end() || kind->second != "strata means of edges")
     raise<data_error>(place, ": is no file of means of edges, such as strata reference writes");
@@ -171,6 +171,11 @@ void write_means(const stored_means& stored, Write write) {
     if (token < 0 || static_cast<std::size_t>(token) >= shape.vocabulary)
       raise<data_error>(probe_tokens.where, " holds ", token, ", outside the vocabulary of ", shape.vocabulary);
   return {edge_means<float>(shape, head_width, tokens, values, file, n(8) != 0), std::move(probe), n(9)};
+}
+
+/// Throws:   strata::data_error for a file that is missing, malformed or no file of means.
+[[nodiscard]] inline stored_means read_means(const std::filesystem::path& path) {
+  return means_in(std::make_shared<safetensors_file>(path));
 }
 
 }  // namespace strata
