@@ -1,4 +1,5 @@
 #include "strata/graph/components.hpp"
+#include "strata/core/error.hpp"
 
 #include <doctest/doctest.h>
 
@@ -17,10 +18,10 @@ namespace {
 
 // Whether the edge belongs to the components that a text names, read off the text.
 bool named(const std::vector<std::string>& names, const graph& g, const edge& e) {
-  const std::string layer = "L" + std::to_string(g.layer_of(e.level));
+  const std::string layer = strata::concat('L', g.layer_of(e.level));
   for (const std::string& name : names) {
     if (e.kind == edge_kind::attention &&
-        (name == "attention" || name == layer || name == layer + ".H" + std::to_string(e.head)))
+        (name == "attention" || name == layer || name == strata::concat(layer, ".H", e.head)))
       return true;
     if (e.kind == edge_kind::mlp && (name == "mlp" || name == layer)) return true;
   }
