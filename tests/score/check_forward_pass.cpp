@@ -123,9 +123,9 @@ struct altered {
 
   template <strata::mask_list Masks>
   std::vector<double> sweep(std::span<const strata::token_id> tokens, const Masks& masks,
-                            strata::attention_mask variant, const strata::sweep_progress& progress) {
+                            const strata::ablation<double>& dropped, const strata::sweep_progress& progress) {
     ++runs;
-    std::vector<double> logits = decoder.sweep(tokens, masks, variant, progress);
+    std::vector<double> logits = decoder.sweep(tokens, masks, dropped, progress);
     if (wrong_in_sweep != none) logits[wrong_in_sweep * shape().vocabulary] += 1;
     return logits;
   }
@@ -134,6 +134,8 @@ struct altered {
   std::size_t wrong_in_batch = none, wrong_in_sweep = none;
   int runs = 0;
 };
+
+static_assert(strata::batched_forward_pass<altered> && strata::sweeping_forward_pass<altered>);
 
 }  // namespace
 
