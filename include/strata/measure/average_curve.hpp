@@ -34,7 +34,7 @@ namespace strata {
   STRATA_ASSERT(sizes.size() == values.size() && !sizes.empty(), "a curve needs one value a size, and a size");
   const auto above = static_cast<std::size_t>(std::upper_bound(sizes.begin(), sizes.end(), size) - sizes.begin());
   if (above == 0) return values.front();
-  if (above == sizes.size()) return values.back();
+  if (above >= values.size()) return values.back();
   const double low = sizes[above - 1], high = sizes[above];
   const double share =
       axis == size_axis::linear ? (size - low) / (high - low) : std::log(size / low) / std::log(high / low);
