@@ -38,7 +38,8 @@ namespace strata {
   const double low = sizes[above - 1], high = sizes[above];
   const double share =
       axis == size_axis::linear ? (size - low) / (high - low) : std::log(size / low) / std::log(high / low);
-  return values[above - 1] + share * (values[above] - values[above - 1]);
+  const double before = values[above - 1];  // g++ 12 warns of values[above] where it sees that there is one value
+  return before + share * (values[std::min(above, values.size() - 1)] - before);
 }
 
 /// Adds up curves on a grid. The sum depends on the order of the curves only by rounding.
