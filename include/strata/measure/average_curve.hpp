@@ -34,11 +34,12 @@ namespace strata {
   STRATA_ASSERT(sizes.size() == values.size() && !sizes.empty(), "a curve needs one value a size, and a size");
   const auto above = static_cast<std::size_t>(std::upper_bound(sizes.begin(), sizes.end(), size) - sizes.begin());
   if (above == 0) return values.front();
-  if (above == sizes.size()) return values.back();
+  if (above >= values.size()) return values.back();
   const double low = sizes[above - 1], high = sizes[above];
   const double share =
       axis == size_axis::linear ? (size - low) / (high - low) : std::log(size / low) / std::log(high / low);
-  return values[above - 1] + share * (values[above] - values[above - 1]);
+  const double before = values[above - 1];  // g++ 12 warns of values[above] where it sees that there is one value
+  return before + share * (values[std::min(above, values.size() - 1)] - before);
 }
 
 /// Adds up curves on a grid. The sum depends on the order of the curves only by rounding.
