@@ -22,13 +22,23 @@ using strata::edge_mask;
 
 namespace {
 
-// Of each edge, how far the logits move when it alone is dropped.
+// A build without optimisation looks at every seventh edge of the larger graphs, of every kind still.
+strata::edge_id step_of(const strata::graph& g) {
+#ifdef NDEBUG
+  static_cast<void>(g);
+  return 1;
+#else
+  return g.edge_count() < 100 ? 1 : 7;
+#endif
+}
+
+// Of each edge (each that is looked at), how far the logits move when it alone is dropped.
 std::vector<double> changes(const decoder<double>& model, std::span<const int> tokens,
                             const strata::ablation<double>& dropped, bool one_by_one) {
   const strata::graph g(model.shape(), tokens.size());
   const std::vector<double> plain = strata::run(model, tokens);
   std::vector<edge_mask> masks;
-  for (strata::edge_id e = 0; e < g.edge_count(); ++e) {
+  for (strata::edge_id e = 0; e < g.edge_count(); e += step_of(g)) {
     masks.push_back(edge_mask::all(g));
     masks.back().erase(e);
   }
@@ -79,12 +89,12 @@ TEST_CASE(
     const std::vector<double> swept = changes(model, tokens, {}, false);
     const std::vector<double> single = changes(model, tokens, {}, true);
     std::array<int, 4> counted{};
-    for (strata::edge_id e = 0; e < g.edge_count(); ++e) {
+    for (strata::edge_id e = 0; e < g.edge_count(); e += step_of(g)) {
       CAPTURE(e);
       ++counted[static_cast<std::size_t>(g.at(e).kind)];
-      CHECK((single[e] > 1e-9) == count[e]);
-      CHECK((swept[e] > 1e-9) == count[e]);
-      CHECK(std::abs(single[e] - swept[e]) <= 1e-10);
+      CHECK((single[e / step_of(g)] > 1e-9) == count[e]);
+      CHECK((swept[e / step_of(g)] > 1e-9) == count[e]);
+      CHECK(std::abs(single[e / step_of(g)] - swept[e / step_of(g)]) <= 1e-10);
     }
     CHECK(counted[0] > 0);
     CHECK(counted[1] > 0);
@@ -102,11 +112,11 @@ TEST_CASE("with the attention mask ignored only the other edges count; with reno
     const std::vector<double> ignored = changes(model, tokens, attention_mask::ignored, false);
     const std::vector<double> before = changes(model, tokens, attention_mask::before_softmax, false);
     const std::vector<bool> count = edges_that_count(model, tokens);
-    for (strata::edge_id e = 0; e < g.edge_count(); ++e) {
+    for (strata::edge_id e = 0; e < g.edge_count(); e += step_of(g)) {
       CAPTURE(e);
       const bool attention = g.at(e).kind == strata::edge_kind::attention;
-      CHECK((ignored[e] > 1e-9) == (count[e] && !attention));
-      CHECK((before[e] > 1e-9) == count[e]);
+      CHECK((ignored[e / step_of(g)] > 1e-9) == (count[e] && !attention));
+      CHECK((before[e / step_of(g)] > 1e-9) == count[e]);
     }
   }
 }
@@ -123,9 +133,9 @@ TEST_CASE("with means of other prompts every edge counts too") {
     const auto means = strata::means_over(model, others, tokens.size());
     const std::vector<bool> count = edges_that_count(model, tokens);
     const std::vector<double> moved = changes(model, tokens, {attention_mask::after_softmax, &means}, false);
-    for (strata::edge_id e = 0; e < g.edge_count(); ++e) {
+    for (strata::edge_id e = 0; e < g.edge_count(); e += step_of(g)) {
       CAPTURE(e);
-      CHECK((moved[e] > 1e-9) == count[e]);
+      CHECK((moved[e / step_of(g)] > 1e-9) == count[e]);
     }
   }
 }

@@ -153,10 +153,10 @@ TEST_CASE("a file of means that is cut off or damaged is refused, or as good as 
   }
   std::size_t refused = 0;
   for (std::size_t at = 0; at < header_end(whole) + 8 * strata::detail::means_shape_numbers; ++at)
-    for (const int value : {0, 1, 2, 9, 0x20, 0x2D, 0x30, 0x31, 0x39, 0x7B, 0x7F, 0x80, 0xFF}) {
+    for (const int value : {0, 2, 0x31, 0xFF}) {
       bytes damaged = whole;
       damaged[at] = static_cast<std::uint8_t>(value);
       refused += fuzz_means_file(damaged) ? 0 : 1;
     }
-  CHECK(refused > 1000);
+  CHECK(refused > 500);
 }
