@@ -177,7 +177,7 @@ TEST_CASE("end-of-text ends it, and is in the table but not in the text") {
   model.folder.add("tokenizer_config.json", nlohmann::json{{"eos_token", end}}.dump());
   const auto ended = json_of({"--model", model.path(), "--text", prompt, "--every", "0"});
   REQUIRE(ended["steps"].size() == 5);
-  CHECK(ended["options"]["ends"] == nlohmann::json{whole["steps"][4]["token"]});
+  CHECK(ended["options"]["ends"] == nlohmann::json::array({whole["steps"][4]["token"]}));
   const auto result = run({"generate", "--model", model.path(), "--text", prompt, "--every", "0"});
   CHECK(has(result.out, "\"" + end + "\""));
   CHECK(result.out.ends_with(prompt + " little house in the\n"));
