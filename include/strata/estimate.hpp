@@ -117,7 +117,8 @@ struct trace_counts {
   of_trace.strata = 8 * of.largest + (5 * of.sizes + 16) * of.nodes;
   const selection how = options.select.how;
   const bool one_mask = how == selection::threshold || how == selection::nucleus;
-  if (one_mask || how == selection::top_scores || options.select.inverse || options.select.keep_residuals)
+  const bool with_residuals = how == selection::random_connected && options.select.keep_residuals;
+  if (one_mask || how == selection::top_scores || options.select.inverse || with_residuals)
     of_trace.strata = (one_mask ? 1 : of.sizes + 1) * of.edges / 8;
   if (how == selection::top_scores) of_trace.order += of.numbers * of.edges;
   if (pass.sweep_row != 0) {

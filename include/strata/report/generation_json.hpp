@@ -32,9 +32,7 @@ class generation_json {
     using json = nlohmann::ordered_json;
     document_["schema"] = generation_json_schema;
     document_["version"] = version;
-    document_["model"] = detail::json_of(description.shape);
-    document_["model"]["path"] = description.model;
-    document_["model"]["parameters"] = description.parameters == 0 ? json() : json(description.parameters);
+    document_["model"] = detail::model_json(description);
     std::vector<double> sizes;
     for (const double size : traces.sizes)
       if (size <= traces.max_size) sizes.push_back(size);

@@ -65,7 +65,7 @@ struct trace_description {
   model_shape shape;
   std::function<std::optional<std::string>(token_id)> piece;  // the bytes of a token, if known; empty: no tokenizer
   std::string score = "l1";                                   // the rule that the trace was made with
-  rule_settings settings{};  // of leverage and random
+  rule_settings settings{};                                   // of leverage and random
   std::string masks{};            // the file that the masks come from; empty: they were found
   std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample"
 };
@@ -147,6 +147,15 @@ template <class T, class Value>
   return out;
 }
 
+/// What a document says of the model.
+[[nodiscard]] inline nlohmann::ordered_json model_json(const trace_description& description) {
+  nlohmann::ordered_json model = json_of(description.shape);
+  model["path"] = description.model;
+  model["parameters"] =
+      description.parameters == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(description.parameters);
+  return model;
+}
+
 }  // namespace detail
 
 /// Everything of a trace but its single edges.
@@ -157,9 +166,7 @@ template <class T>
   json out;
   out["schema"] = json_schema;
   out["version"] = version;
-  out["model"] = detail::json_of(description.shape);
-  out["model"]["path"] = description.model;
-  out["model"]["parameters"] = description.parameters == 0 ? json() : json(description.parameters);
+  out["model"] = detail::model_json(description);
   std::vector<double> sizes;
   for (const trace_point& point : result.curve) sizes.push_back(point.size);
   out["options"] = {{"sizes", sizes},

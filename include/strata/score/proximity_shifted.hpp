@@ -6,22 +6,12 @@
 #include <cmath>
 #include <span>
 
-#include "strata/core/matrix_view.hpp"
-#include "strata/detail/reduce.hpp"
 #include "strata/score/proximity.hpp"
 #include "strata/score/rule.hpp"
 
 namespace strata {
 
-struct proximity_shifted {
-  template <class T>
-  void attention(const head_contributions<T>& head, matrix_view<T> scores) const {
-    detail::head_proximities(head, scores);
-  }
-  template <class T>
-  [[nodiscard]] T single(std::span<const T> contribution, std::span<const T> node) const {
-    return detail::proximity_sum<T>(node, T{1}, contribution);
-  }
+struct proximity_shifted : proximity {
   template <class T>
   void finish(std::span<T> scores) const {
     const T shift = std::abs(*std::min_element(scores.begin(), scores.end()));
