@@ -29,10 +29,12 @@
 namespace strata::detail {
 
 /// What the reverse of a layer needs of its forward pass. rows: those that are joined: all, in the last layer the last.
+/// A row is live where its node is not the zero vector.
 template <class T>
 struct layer_tape {
-  matrix<T> x;                // (tokens, width), at entry
-  matrix<T> mlp_in;           // (rows, width), before the MLP's norm
+  matrix<T> x;                                       // (tokens, width), at entry
+  std::vector<std::size_t> entered, attended, left;  // live rows where the layer begins, after attention, after the MLP
+  matrix<T> mlp_in;           // (rows, width), before the MLP's norm; this and what follows of the MLP: live rows only
   matrix<T> q, k, v;          // (rows, heads · head_width), (tokens, kv_heads · head_width): placed
   matrix<T> raw_q, raw_k;     // before their norms; empty without such
   matrix<T> weights, masked;  // (heads · rows, tokens), before and after the hooks
@@ -105,23 +107,47 @@ class decoder_gradient {
   // The token of a layer's joined row.
   [[nodiscard]] std::size_t token_of(row_list rows, std::size_t r) const { return rows.empty() ? r : rows[r]; }
 
+  // Those rows of a join whose node is not the zero vector; all where the hooks cannot be asked.
+  template <class Hooks>
+  [[nodiscard]] std::vector<std::size_t> live_rows(Hooks& hooks, std::size_t level, row_list rows) const {
+    std::vector<std::size_t> live;
+    for (std::size_t r = 0; r < (rows.empty() ? tokens_ : rows.size()); ++r) {
+      if constexpr (requires { hooks.active(level, r); })
+        if (!hooks.active(level, token_of(rows, r))) continue;
+      live.push_back(r);
+    }
+    return live;
+  }
+
   template <class Hooks>
   void forward(std::size_t l, const layer_weights<T>& w, matrix<T>& x, layer_tape<T>& tape, Hooks& hooks) {
     const row_list rows = rows_of_layer(l);
+    const bool parallel = config_.block == block_kind::parallel;
+    const std::size_t level = parallel ? l : 2 * l;
     const std::size_t queries = config_.heads * config_.head_width;
     const std::size_t keys = config_.kv_heads * config_.head_width;
     tape.x = x;
-    const matrix<T> h = normed<T>(w.attention_norm, config_, x, threads_);
+    tape.entered = live_rows(hooks, level, {});
+    tape.attended = live_rows(hooks, level + 1, rows);
+    tape.left = parallel ? tape.attended : live_rows(hooks, level + 2, rows);
+    // Nodes without a value are the same zero vector: one of them stands for all.
+    std::vector<std::size_t> different = tape.entered;
+    std::vector<std::size_t> place(tokens_, different.size());
+    for (std::size_t i = 0; i < different.size(); ++i) place[different[i]] = i;
+    if (different.size() < tokens_)
+      different.push_back(
+          static_cast<std::size_t>(std::find(place.begin(), place.end(), different.size()) - place.begin()));
+    const matrix<T> h = normed<T>(w.attention_norm, config_, rows_of(x, row_list(different)), threads_);
     if (rows.empty()) {
       const matrix<T> qkv = linear<T>(h, w.qkv, w.qkv_bias, threads_);
-      tape.q = matrix<T>(qkv.view().col_range(0, queries));
-      tape.k = matrix<T>(qkv.view().col_range(queries, keys));
-      tape.v = matrix<T>(qkv.view().col_range(queries + keys, keys));
+      tape.q = spread(qkv.view().col_range(0, queries), place);
+      tape.k = spread(qkv.view().col_range(queries, keys), place);
+      tape.v = spread(qkv.view().col_range(queries + keys, keys), place);
     } else {
       const matrix<T> kv = linear<T>(h, w.qkv, w.qkv_bias, queries, 2 * keys, threads_);
-      tape.k = matrix<T>(kv.view().col_range(0, keys));
-      tape.v = matrix<T>(kv.view().col_range(keys, keys));
-      tape.q = linear<T>(rows_of(h, rows), w.qkv, w.qkv_bias, 0, queries, threads_);
+      tape.k = spread(kv.view().col_range(0, keys), place);
+      tape.v = spread(kv.view().col_range(keys, keys), place);
+      tape.q = linear<T>(h.view().row_range(place[rows[0]], 1), w.qkv, w.qkv_bias, 0, queries, threads_);
       x = rows_of(x, rows);
     }
     if (!w.query_norm.gain.empty()) tape.raw_q = tape.q;
@@ -131,14 +157,15 @@ class decoder_gradient {
     parallel_rows(threads_, tape.k.rows(), [&](std::size_t r) { positions_.place_keys(l, w, tape.k.row(r), r); });
     const matrix<T> mixed = attention(l, tape, hooks);
 
-    matrix<T> out = linear<T>(mixed, w.output, w.output_bias, threads_);
+    matrix<T> out = scattered(linear<T>(rows_of(mixed, row_list(tape.attended)), w.output, w.output_bias, threads_),
+                              tape.attended, x.rows());
     matrix<T> mlp_out;
-    if (config_.block == block_kind::parallel) mlp_out = mlp_of(w, x, tape);
+    if (parallel) mlp_out = mlp_of(w, x, tape);
     const norm<T> post_norm = norm_of(w.attention_post_norm, config_);
     const attention_parts<T> parts{tape.v, w.output.view().transposed(), w.output_bias,
                                    config_.post_norms ? &post_norm : nullptr};
     hooks.join_attention(l, x.view(), out.view(), parts, rows);
-    if (config_.block == block_kind::sequential) mlp_out = mlp_of(w, x, tape);
+    if (!parallel) mlp_out = mlp_of(w, x, tape);
     hooks.join_mlp(l, x.view(), mlp_out.view(), rows);
   }
 
@@ -161,23 +188,24 @@ class decoder_gradient {
   }
 
   [[nodiscard]] matrix<T> mlp_of(const layer_weights<T>& w, const matrix<T>& x, layer_tape<T>& tape) {
-    tape.mlp_in = x;
-    const std::size_t width = config_.mlp_width;
-    tape.inner = linear<T>(normed<T>(w.mlp_norm, config_, x, threads_), w.gate_up, w.gate_up_bias, threads_);
+    tape.mlp_in = rows_of(x, row_list(tape.left));
+    const std::size_t width = config_.mlp_width, rows = tape.left.size();
+    tape.inner = linear<T>(normed<T>(w.mlp_norm, config_, tape.mlp_in, threads_), w.gate_up, w.gate_up_bias, threads_);
     tape.activated = matrix<T>(std::as_const(tape.inner).view().col_range(0, width));
     matrix<T> hidden;
-    hidden.resize_uninitialised(x.rows(), width);
-    parallel_rows(threads_, x.rows(), [&](std::size_t r) {
+    hidden.resize_uninitialised(rows, width);
+    parallel_rows(threads_, rows, [&](std::size_t r) {
       activate<T>(config_.activates, tape.activated.row(r));
       for (std::size_t j = 0; j < width; ++j)
         hidden(r, j) = tape.activated(r, j) * (config_.gated ? tape.inner(r, width + j) : T{1});
     });
     matrix<T> out = linear<T>(hidden, w.down, w.down_bias, threads_);
-    if (w.mlp_post_norm.gain.empty()) return out;
-    tape.mlp_out = out;
-    const norm<T> n = norm_of(w.mlp_post_norm, config_);
-    parallel_rows(threads_, out.rows(), [&](std::size_t r) { n.apply(out.row(r)); });
-    return out;
+    if (!w.mlp_post_norm.gain.empty()) {
+      tape.mlp_out = out;
+      const norm<T> n = norm_of(w.mlp_post_norm, config_);
+      parallel_rows(threads_, rows, [&](std::size_t r) { n.apply(out.row(r)); });
+    }
+    return scattered(std::move(out), tape.left, x.rows());
   }
 
   // gx: at what leaves the layer (its rows) → at what enters it (all tokens).
@@ -187,19 +215,21 @@ class decoder_gradient {
     matrix<T> gout, gh;
     gout.resize_uninitialised(gx.rows(), gx.cols());
     hooks.split_mlp(l, gx.view(), gout.view(), rows);
-    matrix<T> through_mlp = mlp_back(w, gout, tape);
+    const matrix<T> through_mlp = mlp_back(w, gout, tape);
     if (config_.block == block_kind::sequential) add(gx, through_mlp);
     hooks.split_attention(l, gx.view(), gout.view(), rows);
     if (config_.block == block_kind::parallel) add(gx, through_mlp);
-    gh = attention_back(l, w, gout, tape, hooks);
-    norm_back(w.attention_norm, tape.x, gh);
+    gh = rows_of(attention_back(l, w, gout, tape, hooks), row_list(tape.entered));
+    gh = times(gh, w.qkv);
+    norm_back(w.attention_norm, rows_of(tape.x, row_list(tape.entered)), gh);
+    gh = scattered(std::move(gh), tape.entered, tokens_);
     for (std::size_t r = 0; r < gx.rows(); ++r) add(gh.row(token_of(rows, r)), std::as_const(gx).row(r));
     gx = std::move(gh);
   }
 
-  // gout: at the MLP's output → at its input, before the norm.
+  // gout: at the MLP's output → at its input, before the norm; 0 in rows that are not live.
   [[nodiscard]] matrix<T> mlp_back(const layer_weights<T>& w, const matrix<T>& gout, layer_tape<T>& tape) {
-    matrix<T> gdown = gout;
+    matrix<T> gdown = rows_of(gout, row_list(tape.left));
     norm_back(w.mlp_post_norm, tape.mlp_out, gdown);
     const matrix<T> gy = times<T>(gdown, w.down);
     const std::size_t width = config_.mlp_width;
@@ -217,17 +247,17 @@ class decoder_gradient {
     });
     matrix<T> gh = times<T>(tape.inner, w.gate_up);
     norm_back(w.mlp_norm, tape.mlp_in, gh);
-    return gh;
+    return scattered(std::move(gh), tape.left, gout.rows());
   }
 
-  // gout: at the attention output → at the normed input of the layer: (tokens, width).
+  // gout: at the attention output → at queries, keys and values: (tokens, (heads + 2 · kv_heads) · head_width).
   template <class Hooks>
   [[nodiscard]] matrix<T> attention_back(std::size_t l, const layer_weights<T>& w, const matrix<T>& gout,
                                          layer_tape<T>& tape, Hooks& hooks) {
     const std::size_t rows = gout.rows(), row0 = tokens_ - rows;
     const std::size_t queries = config_.heads * config_.head_width, keys = config_.kv_heads * config_.head_width;
     const std::size_t group = config_.heads / config_.kv_heads;
-    const matrix<T> gz = times<T>(gout, w.output);
+    const matrix<T> gz = scattered(times<T>(rows_of(gout, row_list(tape.attended)), w.output), tape.attended, rows);
     matrix<T> ga;
     ga.resize_uninitialised(config_.heads * rows, tokens_);
     matrix<T> gqkv(tokens_, queries + 2 * keys);
@@ -258,7 +288,7 @@ class decoder_gradient {
                   [&](std::size_t r) { positions_.queries_back(l, w, raw(tape.raw_q, r), gq.row(r), row0 + r); });
     parallel_rows(threads_, tokens_,
                   [&](std::size_t r) { positions_.keys_back(l, w, raw(tape.raw_k, r), gk.row(r), r); });
-    return times<T>(gqkv, w.qkv);
+    return gqkv;
   }
 
   // Gradient at the rows before a norm of `weights` from the one behind it; nothing where there is no norm.
@@ -301,6 +331,23 @@ class decoder_gradient {
   template <class U>
   [[nodiscard]] matrix<U> times(const matrix<U>& g, const matrix<U>& weights) const {
     return times<U>(g.view(), weights.view(), threads_);
+  }
+
+  // Row place[t] of some rows, for each token t.
+  [[nodiscard]] static matrix<T> spread(matrix_view<const T> some, std::span<const std::size_t> place) {
+    matrix<T> all;
+    all.resize_uninitialised(place.size(), some.cols);
+    for (std::size_t t = 0; t < place.size(); ++t)
+      std::copy_n(some.row(place[t]).begin(), some.cols, all.row(t).begin());
+    return all;
+  }
+  // `count` rows, of which the listed ones are given and the others 0.
+  [[nodiscard]] static matrix<T> scattered(matrix<T> some, std::span<const std::size_t> list, std::size_t count) {
+    if (list.size() == count) return some;
+    matrix<T> all(count, some.cols());
+    for (std::size_t i = 0; i < list.size(); ++i)
+      std::copy_n(std::as_const(some).row(i).begin(), some.cols(), all.row(list[i]).begin());
+    return all;
   }
 
   static void add(std::span<T> x, std::span<const T> summand) {
