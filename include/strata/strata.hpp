@@ -40,6 +40,7 @@
 #include "strata/measure/curve.hpp"
 #include "strata/measure/divergence.hpp"
 #include "strata/measure/divergence_from.hpp"
+#include "strata/measure/divergence_gradient.hpp"
 #include "strata/measure/faithfulness.hpp"
 #include "strata/measure/geometry.hpp"
 #include "strata/measure/information_imbalance.hpp"
