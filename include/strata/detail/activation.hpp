@@ -1,4 +1,4 @@
-/// Softmax rows, SiLU and GELU in place, computed in lanes of double.
+/// Softmax rows, SiLU, GELU and their derivatives in place, computed in lanes of double.
 #pragma once
 
 #include <algorithm>
@@ -60,6 +60,43 @@ void gelu_tanh_in_place(std::span<T> x) {
   transform_double<T, Arch>(x, [](const wide& v) {
     const wide u = wide(twice_root) * fma(wide(0.044715) * v * v, v, v);
     return v / (wide(1.0) + full_range_exp<Arch>(-u));
+  });
+}
+
+// Their derivatives.
+
+/// x ← σ(x) · (1 + x · (1 − σ(x))), σ(x) = 1 / (1 + e^(−x)).
+template <class T, class Arch = default_arch>
+void silu_slope_in_place(std::span<T> x) {
+  using wide = lanes<double, Arch>;
+  transform_double<T, Arch>(x, [](const wide& v) {
+    const wide s = wide(1.0) / (wide(1.0) + full_range_exp<Arch>(-v));
+    return s * fma(v, wide(1.0) - s, wide(1.0));
+  });
+}
+
+/// x ← Φ(x) + x · φ(x), φ the density of the normal distribution.
+template <class T, class Arch = default_arch>
+void gelu_slope_in_place(std::span<T> x) {
+  using wide = lanes<double, Arch>;
+  constexpr double inverse_root_2 = 0.70710678118654752440, inverse_root_2pi = 0.39894228040143267794;
+  transform_double<T, Arch>(x, [](const wide& v) {
+    const wide density = wide(inverse_root_2pi) * full_range_exp<Arch>(wide(-0.5) * v * v);
+    return fma(v, density, wide(0.5) * (wide(1.0) + erf(v * wide(inverse_root_2))));
+  });
+}
+
+/// x ← s · (1 + x · (1 − s) · w), s = 1 / (1 + e^(−2u)), w = 2·∂u/∂x.
+template <class T, class Arch = default_arch>
+void gelu_tanh_slope_in_place(std::span<T> x) {
+  using wide = lanes<double, Arch>;
+  constexpr double twice_root = 1.5957691216057308;  // 2·√(2/π)
+  transform_double<T, Arch>(x, [](const wide& v) {
+    const wide square = v * v;
+    const wide u = wide(twice_root) * fma(wide(0.044715) * square, v, v);
+    const wide w = wide(twice_root) * fma(wide(3 * 0.044715), square, wide(1.0));
+    const wide s = wide(1.0) / (wide(1.0) + full_range_exp<Arch>(-u));
+    return s * fma(v * w, wide(1.0) - s, wide(1.0));
   });
 }
 

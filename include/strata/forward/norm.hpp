@@ -67,6 +67,26 @@ struct norm {
     STRATA_ASSERT(bias.empty() || bias.size() == x.size(), "norm: the bias has another width than the vector");
     for (std::size_t j = 0; j < bias.size(); ++j) x[j] += bias[j];
   }
+
+  /// The reverse: g ← (∂norm(x)/∂x)ᵀ · g, the statistics' part included. g: at norm(x) → at x. Huge where x is nearly 0.
+  void back(std::span<const T> x, std::span<T> g) const {
+    STRATA_ASSERT(g.size() == gain.size() && x.size() == g.size(), "norm: the gain has another width than the vectors");
+    const auto centre = static_cast<double>(mean(x));
+    const auto scale = static_cast<double>(inverse(x));
+    double along = 0, sum = 0;
+    for (std::size_t j = 0; j < g.size(); ++j) {
+      const double u = static_cast<double>(gain[j]) * static_cast<double>(g[j]);
+      along += u * (static_cast<double>(x[j]) - centre) * scale;
+      sum += u;
+    }
+    const auto width = static_cast<double>(g.size());
+    const double shift = kind == norm_kind::layer ? sum / width : 0;
+    for (std::size_t j = 0; j < g.size(); ++j) {
+      const double u = static_cast<double>(gain[j]) * static_cast<double>(g[j]);
+      const double hat = (static_cast<double>(x[j]) - centre) * scale;
+      g[j] = static_cast<T>((u - hat * (along / width) - shift) * scale);
+    }
+  }
 };
 
 }  // namespace strata

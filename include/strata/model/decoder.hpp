@@ -21,6 +21,7 @@
 #include "strata/forward/ablation.hpp"
 #include "strata/forward/attention_source.hpp"
 #include "strata/forward/footprint.hpp"
+#include "strata/forward/gradient_hooks.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/mask_list.hpp"
 #include "strata/forward/no_hooks.hpp"
@@ -32,6 +33,7 @@
 #include "strata/model/decoder_config.hpp"
 #include "strata/model/decoder_ends.hpp"
 #include "strata/model/decoder_footprint.hpp"
+#include "strata/model/decoder_gradient.hpp"
 #include "strata/model/decoder_parts.hpp"
 #include "strata/model/decoder_sweep.hpp"
 #include "strata/model/decoder_weights.hpp"
@@ -45,6 +47,9 @@ struct load_options {
   /// Bytes that expanded weights may take. Where all of them need more, they stay in the mapped files and are expanded
   /// layer by layer in each run, which is slower and gives the same bits.
   std::size_t max_memory = default_weight_memory();
+  /// Bytes that a run forward and back may keep of what its layers computed; above it they are computed again on the way
+  /// back, which takes up to half as long again and gives the same bits.
+  std::size_t gradient_memory = default_trace_memory();
   std::size_t threads = 1;  // of loading and of every run; needs OpenMP. The bits are the same for any number
 };
 
@@ -65,6 +70,7 @@ class decoder {
   explicit decoder(model_description model, const load_options& options = {})
       : config_(std::move(model.config)),
         threads_(checked(options.threads)),
+        gradient_memory_(options.gradient_memory),
         weights_(config_, std::move(model.weights), model.layout, options.max_memory, threads_) {}
 
   [[nodiscard]] const decoder_config& config() const { return config_; }
@@ -88,6 +94,18 @@ class decoder {
   [[nodiscard]] std::vector<T> forward(std::span<const token_id> tokens, Hooks& hooks, std::size_t batch = 1) const {
     const matrix<T> logits = unembed(residual_stream(tokens, hooks, batch, false));
     return {logits.values().begin(), logits.values().end()};
+  }
+
+  /// The forward pass and its reverse, as forward/gradient_hooks.hpp describes: logits of the last token, (vocabulary).
+  /// Throws: as forward().
+  template <gradient_hooks<T> Hooks, class LogitGradient>
+  [[nodiscard]] std::vector<T> forward_backward(std::span<const token_id> tokens, Hooks& hooks,
+                                                LogitGradient logit_gradient) const {
+    check_prompt(shape(), tokens);
+    using reverse = detail::decoder_gradient<T>;
+    const bool keep = reverse::tape_bytes(config_, tokens.size()) <= static_cast<double>(gradient_memory_);
+    reverse runs(config_, weights_, tokens.size(), threads_, keep);
+    return runs.run(embedded(tokens, 1), hooks, logit_gradient);
   }
 
   /// Runs with many masks at once, each weight read once and equal rows computed once: logits of the last token, (masks,
@@ -262,10 +280,12 @@ class decoder {
 
   decoder_config config_;
   std::size_t threads_;
+  std::size_t gradient_memory_;
   decoder_weights<T> weights_;
 };
 
-static_assert(batched_forward_pass<decoder<float>> && sweeping_forward_pass<decoder<float>> &&
-              measured_forward_pass<decoder<float>> && cached_forward_pass<decoder<float>>);
+static_assert(differentiable_forward_pass<decoder<float>> && batched_forward_pass<decoder<float>> &&
+              sweeping_forward_pass<decoder<float>> && measured_forward_pass<decoder<float>> &&
+              cached_forward_pass<decoder<float>>);
 
 }  // namespace strata

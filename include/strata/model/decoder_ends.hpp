@@ -28,13 +28,18 @@ void embed(const decoder_config& config, const decoder_weights<T>& weights, toke
   weights.add_position(position, x);
 }
 
-/// Logits of rows that went through the final norm: (rows, vocabulary). In blocks of rows of the unembedding, always the
-/// same ones, so that a matrix that is expanded block by block gives the same bits.
+/// Rows of the unembedding in one block: always the same ones, so that a matrix that is expanded block by block gives the
+/// same bits.
+[[nodiscard]] inline std::size_t unembedding_rows(const decoder_config& config) {
+  constexpr std::size_t block_weights = std::size_t{1} << 21;
+  return std::max<std::size_t>(1, block_weights / config.width);
+}
+
+/// Logits of rows that went through the final norm: (rows, vocabulary).
 template <class T>
 [[nodiscard]] matrix<T> unembedded(const decoder_config& config, const decoder_weights<T>& weights, const matrix<T>& x,
                                    std::size_t threads) {
-  constexpr std::size_t block_weights = std::size_t{1} << 21;
-  const std::size_t step = std::max<std::size_t>(1, block_weights / config.width);
+  const std::size_t step = unembedding_rows(config);
   const std::size_t blocks = (config.vocabulary + step - 1) / step;
   matrix<T> logits;
   logits.resize_uninitialised(x.rows(), config.vocabulary);

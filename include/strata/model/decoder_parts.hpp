@@ -99,6 +99,19 @@ void activate(activation f, std::span<T> x) {
   }
 }
 
+/// x ← f′(x).
+template <class T>
+void slopes(activation f, std::span<T> x) {
+  switch (f) {
+    case activation::silu:
+      return silu_slope_in_place<T>(x);
+    case activation::gelu:
+      return gelu_slope_in_place<T>(x);
+    case activation::gelu_tanh:
+      return gelu_tanh_slope_in_place<T>(x);
+  }
+}
+
 /// The MLP of rows that are normed already; its post-norm included.
 template <class T>
 [[nodiscard]] matrix<T> mlp(const layer_weights<T>& w, const decoder_config& config, matrix_view<const T> h,

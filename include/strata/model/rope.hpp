@@ -36,7 +36,13 @@ class rope_table {
   }
 
   /// Turns every head in a row of queries or keys: (heads · head_width).
-  void turn(std::span<T> row, std::size_t position) const {
+  void turn(std::span<T> row, std::size_t position) const { turn(row, position, T{1}); }
+
+  /// The reverse: a gradient at what turn() gives becomes the one at what it was given.
+  void turn_back(std::span<T> row, std::size_t position) const { turn(row, position, T{-1}); }
+
+ private:
+  void turn(std::span<T> row, std::size_t position, T sign) const {
     STRATA_ASSERT(head_width_ > 0 && row.size() % head_width_ == 0, "rope: the row does not hold whole heads");
     const std::size_t half = cos_.cols();
     const std::span<const T> c = cos_.row(position - first_);
@@ -45,12 +51,11 @@ class rope_table {
       for (std::size_t i = 0; i < half; ++i) {
         const T a = row[head + i];
         const T b = row[head + half + i];
-        row[head + i] = a * c[i] - b * s[i];
-        row[head + half + i] = b * c[i] + a * s[i];
+        row[head + i] = a * c[i] - b * (sign * s[i]);
+        row[head + half + i] = b * c[i] + a * (sign * s[i]);
       }
   }
 
- private:
   std::size_t head_width_, first_;
   matrix<T> cos_, sin_;  // (tokens - first, rotary_width / 2)
 };

@@ -46,16 +46,42 @@ class token_positions {
     place(layer, w.key_norm, keys, position);
   }
 
+  // The reverse: gradients at what was placed become those at what was given to be placed, which a norm of queries and
+  // keys needs (`before`; empty without one).
+
+  void queries_back(std::size_t layer, const layer_weights<T>& w, std::span<const T> before, std::span<T> gradient,
+                    std::size_t position) const {
+    const T scale = static_cast<T>(config_->attention_scale);
+    for (T& value : gradient) value *= scale;
+    place_back(layer, w.query_norm, before, gradient, position);
+  }
+
+  void keys_back(std::size_t layer, const layer_weights<T>& w, std::span<const T> before, std::span<T> gradient,
+                 std::size_t position) const {
+    place_back(layer, w.key_norm, before, gradient, position);
+  }
+
  private:
+  [[nodiscard]] const std::optional<rope_table<T>>& table_of(std::size_t layer) const {
+    return config_->windows[layer] != 0 && sliding_.has_value() ? sliding_ : rope_;
+  }
+
   void place(std::size_t layer, const norm_weights<T>& weights, std::span<T> heads, std::size_t position) const {
     if (!weights.gain.empty()) {
       const norm<T> n = norm_of(weights, *config_);
       for (std::size_t first = 0; first < heads.size(); first += weights.gain.size())
         n.apply(heads.subspan(first, weights.gain.size()));
     }
-    const bool sliding = config_->windows[layer] != 0 && sliding_.has_value();
-    const std::optional<rope_table<T>>& table = sliding ? sliding_ : rope_;
-    if (table) table->turn(heads, position);
+    if (const std::optional<rope_table<T>>& table = table_of(layer)) table->turn(heads, position);
+  }
+
+  void place_back(std::size_t layer, const norm_weights<T>& weights, std::span<const T> before, std::span<T> heads,
+                  std::size_t position) const {
+    if (const std::optional<rope_table<T>>& table = table_of(layer)) table->turn_back(heads, position);
+    if (weights.gain.empty()) return;
+    const norm<T> n = norm_of(weights, *config_);
+    for (std::size_t first = 0; first < heads.size(); first += weights.gain.size())
+      n.back(before.subspan(first, weights.gain.size()), heads.subspan(first, weights.gain.size()));
   }
 
   const decoder_config* config_;
