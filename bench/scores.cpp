@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -13,7 +14,9 @@
 #include "interleaved.hpp"
 #include "real_prompt.hpp"
 #include "strata/core/error.hpp"
+#include "strata/core/matrix.hpp"
 #include "strata/forward/run.hpp"
+#include "strata/graph/graph.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/score/any_rule.hpp"
 #include "strata/score/recorder.hpp"
@@ -26,8 +29,11 @@ struct recorded {
 
 recorded record_run(const strata::decoder<float>& model, const std::vector<strata::token_id>& tokens,
                     std::string_view rule) {
-  return strata::with_rule(rule, {}, [&](const auto& chosen) {
-    strata::recorder<float, std::decay_t<decltype(chosen)>> record(strata::graph(model.shape(), tokens.size()), chosen);
+  const strata::graph edges(model.shape(), tokens.size());
+  auto of_nodes = std::make_shared<strata::matrix<double>>(edges.levels() + 1, tokens.size());
+  of_nodes->fill(1);  // the backward pass is not part of the score
+  return strata::with_rule(rule, {.of_nodes = of_nodes}, [&](const auto& chosen) {
+    strata::recorder<float, std::decay_t<decltype(chosen)>> record(edges, chosen);
     recorded result{strata::run(model, tokens, record), {}};
     result.scores = record.take_scores();
     return result;

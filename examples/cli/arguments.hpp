@@ -41,6 +41,8 @@ struct arguments {
   std::string select = "best_first";
   std::optional<std::string> score;
   std::optional<std::string> leverage_k, seed, tau, freeze;
+  std::optional<std::string> sensitivity, sensitivity_of;
+  bool minus_dropped = false;
   bool inverse = false, published = false, states = false, components = false;
   std::optional<std::string> metric;
   std::string ablation = "zero";
@@ -48,9 +50,10 @@ struct arguments {
   bool bos = false, no_bos = false;
   std::optional<std::string> edges, dot, graphml, drawn, masks;  // files of the graph
   std::optional<std::string> mask, noise;                        // evaluate
-  std::optional<std::string> prompt_length;                      // info, reference
+  std::optional<std::string> prompt_length;                      // info, reference, calibrate
   std::optional<std::string> length, every, temperature, top_p;  // generate
-  std::optional<std::string> prompts, out;                       // reference
+  std::optional<std::string> prompts, out;                       // reference, calibrate
+  std::optional<std::string> limit;                              // calibrate
 };
 
 // "0.1" → 0.1; the whole text must be a number.
@@ -187,6 +190,7 @@ inline strata::trace_options options_of(const arguments& given) {
   if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
   options.attention = attention_mask_of(given);
   options.select = selection_of(given);
+  options.minus_dropped = given.minus_dropped;
   return options;
 }
 

@@ -10,5 +10,6 @@ void evaluate(const arguments& given);
 void generate(const arguments& given);
 void info(const arguments& given);
 void reference(const arguments& given);
+void calibrate(const arguments& given);
 
 }  // namespace cli

@@ -28,9 +28,9 @@ namespace cli {
 
 // What the score rule asks for.
 inline strata::rule_footprint rule_of(const arguments& given) {
-  return strata::with_rule(score_of(given), rule_settings_of(given), [](const auto& rule) -> strata::rule_footprint {
+  return strata::with_rule(score_of(given), rule_settings_of(given), [&](const auto& rule) -> strata::rule_footprint {
     using rule_type = std::remove_cvref_t<decltype(rule)>;
-    return {strata::recomputed_rule<rule_type, float>, strata::node_rule<rule_type, float>};
+    return {strata::recomputed_rule<rule_type, float> && !given.minus_dropped, strata::node_rule<rule_type, float>};
   });
 }
 

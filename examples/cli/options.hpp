@@ -27,6 +27,13 @@ class options {
     one_of(text(to, "--score", given_.score, "RULE", "How edges are ranked: l1 (default), " + list(strata::rule_names)),
            strata::rule_names);
     text(to, "--leverage-k", given_.leverage_k, "K", "For --score leverage: so many singular vectors (default: 3)");
+    named(
+        text(to, "--sensitivity", given_.sensitivity, "FILE",
+             "For --score sensitivity and share_sensitivity: what strata calibrate wrote (default: a backward pass)"));
+    sensitivity_of(to);
+    to->add_flag(
+        "--minus-dropped", given_.minus_dropped,
+        "Score what an edge contributes minus what stands for it when it is dropped (--ablation mean, resample)");
     one_of(text(to, "--select", given_.select, "HOW",
                 "How traces are taken: best_first (default), random_connected, top_scores; threshold and nucleus, "
                 "which need --tau, give one trace"),
@@ -99,6 +106,19 @@ class options {
     limits(to);
   }
 
+  void define_calibrate() {
+    CLI::App* const to =
+        command("calibrate", "Average over prompts by how much predictions depend on nodes, for --score sensitivity");
+    named(text(to, "--prompts", given_.prompts, "FILE", "One prompt a line, up to a tab; - is standard input"))
+        ->required();
+    text(to, "--tokens", given_.prompt_length, "N", "Use only the first N tokens of each prompt");
+    text(to, "--limit", given_.limit, "N", "Use only the first N prompts");
+    sensitivity_of(to);
+    named(text(to, "--out", given_.out, "FILE", "The file to write"))->required();
+    begin_of_text(to);
+    limits(to);
+  }
+
   void define_info() {
     CLI::App* const to = command("info", "Shape, parameters and number of edges of a model; what a trace takes");
     text(to, "--tokens", given_.prompt_length, "N", "Length of the prompt that is to be traced (default: the context)");
@@ -134,6 +154,12 @@ class options {
          "Sizes as shares of all edges, rising, in (0, 1]: 0.001,0.01,0.1 (default: the published 27); mib: those of "
          "the MIB benchmark");
     text(to, "--max-size", given_.max_size, "SIZE", "Leave larger sizes out; the search ends there");
+  }
+
+  void sensitivity_of(CLI::App* to) {
+    text(to, "--sensitivity-of", given_.sensitivity_of, "WHAT",
+         "Whose gradient makes sensitivities: top:K, the log-probabilities of the K most probable tokens, or random:N, "
+         "N sums of logits with random signs (default: top:1)");
   }
 
   void attention_mask(CLI::App* to) {

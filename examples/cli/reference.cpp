@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -12,7 +11,7 @@
 #include "commands.hpp"
 #include "on_stderr.hpp"
 #include "open_model.hpp"
-#include "prompt.hpp"
+#include "prompt_file.hpp"
 #include "strata/core/error.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/means_file.hpp"
@@ -33,12 +32,7 @@ void reference(const arguments& given) {
 
   std::vector<std::vector<strata::token_id>> prompts;
   std::size_t too_short = 0;
-  std::istringstream lines(text_of(*given.prompts));
-  for (std::string line; std::getline(lines, line);) {
-    line = line.substr(0, line.find('\t'));
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty()) continue;
-    std::vector<strata::token_id> tokens = opened.tokens_of_text(line, given);
+  for (std::vector<strata::token_id>& tokens : prompts_of(given, opened)) {
     if (tokens.size() < length) {
       ++too_short;
       continue;

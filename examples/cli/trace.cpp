@@ -12,6 +12,7 @@
 #include "on_stderr.hpp"
 #include "open_model.hpp"
 #include "prompt.hpp"
+#include "sensitivities.hpp"
 #include "strata/report/json.hpp"
 #include "strata/report/method_json.hpp"
 #include "strata/strata.hpp"
@@ -23,6 +24,7 @@ namespace cli {
 void trace(const arguments& given) {
   require_one_prompt(given);
   check_ablation(given);
+  check_sensitivity(given);
   if (given.seed && score_of(given) != "random" && given.select != "random_connected")
     strata::raise<strata::option_error>("--seed goes with --score random and --select random_connected");
   strata::trace_options options = options_of(given);
@@ -40,15 +42,18 @@ void trace(const arguments& given) {
   std::optional<chosen_metric> metric;
   if (given.metric) metric.emplace(*given.metric, opened.shape().vocabulary);
   dropped_edges dropped(given, opened, tokens.size());
+  const sensitivities of_nodes(given, opened.shape());
   const auto model = opened.load(given, tokens.size(), options, dropped.bytes());
   const strata::edge_means<float>* const means = dropped.means(model, options.threads);
   strata::trace_description about = opened.about(model);
   about.ablation = given.ablation;
   about.score = score_of(given);
   about.settings = rule_settings_of(given);
+  about.sensitivity = of_nodes.source();
 
   if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
-  const auto result = strata::with_rule(score_of(given), rule_settings_of(given), [&](const auto& rule) {
+  about.settings.of_nodes = of_nodes.of(model, tokens);
+  const auto result = strata::with_rule(score_of(given), about.settings, [&](const auto& rule) {
     return strata::trace(model, tokens, options, rule, means);
   });
   std::optional<strata::circuit_curve> circuit;

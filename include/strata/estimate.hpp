@@ -165,7 +165,8 @@ namespace detail {
                                             const rule_footprint& rule) {
   if (options.keep_scores) return "the scores are to be kept";
   if (options.select.how == selection::top_scores) return "the best of all are looked for";
-  if (!rule.recomputed) return "the rule does not factor";
+  if (!rule.recomputed)
+    return options.minus_dropped ? "contributions minus means do not factor" : "the rule does not factor";
   if (pass.source == 0) return "the model has no attention source";
   return options.scores == score_storage::stored ? "that was asked for" : nullptr;
 }

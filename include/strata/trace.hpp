@@ -106,12 +106,13 @@ template <forward_pass Model, class Rule = l1>
     raise<option_error>("the target is ", *options.target, ", outside the vocabulary of ", shape.vocabulary);
   const ablation<T> dropped(options.attention, means);
   dropped.require(shape, tokens.size());
+  const bool minus_dropped = options.minus_dropped && means != nullptr;
   const auto report = [&](std::string_view stage, std::size_t done, std::size_t total) {
     if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
   };
 
   const memory_estimate plan = plan_memory(shape, footprint_of(model), tokens.size(), options,
-                                           {recomputed_rule<Rule, T>, node_rule<Rule, T>}, sizeof(T));
+                                           {recomputed_rule<Rule, T> && !minus_dropped, node_rule<Rule, T>}, sizeof(T));
   const graph edges(shape, tokens.size());
   options.select.frozen.check(edges);
   trace_result<T> result{edges, {tokens.begin(), tokens.end()}};
@@ -143,7 +144,9 @@ template <forward_pass Model, class Rule = l1>
       selected = select_edges_by_node<T>(edges, scores_of, counts, options.select);
     }
   } else {
-    std::vector<T> scores = recorded(recorder<T, Rule>(edges, rule, 1e-4, options.threads)).take_scores();
+    std::vector<T> scores =
+        recorded(recorder<T, Rule>(edges, rule, 1e-4, options.threads, minus_dropped ? dropped : ablation<T>()))
+            .take_scores();
     if (options.keep_scores) result.scores = scores;
     selected = select_edges<T>(edges, std::move(scores), counts, options.select);
   }

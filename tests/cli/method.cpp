@@ -34,15 +34,15 @@ void refused(std::vector<std::string> added, const char* why) {
 
 TEST_CASE("every score rule ranks in its own way and is named in the JSON") {
   std::set<std::string> curves;
-  for (const std::string rule :
-       {"l1", "l2", "l1_over_node", "proximity", "proximity_shifted", "cosine", "leverage", "random"}) {
+  for (const std::string rule : {"l1", "l2", "l1_over_node", "proximity", "proximity_shifted", "cosine", "leverage",
+                                 "random", "sensitivity", "share_sensitivity"}) {
     CAPTURE(rule);
     const auto trace = with({"--score", rule});
     CHECK(trace["options"]["score"] == rule);
     CHECK(trace["curve"].back()["tv"] == 0);
     curves.insert(trace["curve"].dump());
   }
-  CHECK(curves.size() == 8);
+  CHECK(curves.size() == 10);
   CHECK(with({"--score", "random", "--seed", "1"})["curve"] != with({"--score", "random", "--seed", "2"})["curve"]);
   CHECK(with({"--score", "leverage", "--leverage-k", "1"})["curve"] != with({"--score", "leverage"})["curve"]);
 }

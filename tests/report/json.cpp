@@ -57,7 +57,8 @@ TEST_CASE("the keys are these and no others; a new one goes into docs/json.md") 
         std::set<std::string>{"layers", "heads", "width", "vocabulary", "context", "block", "path", "parameters"});
   CHECK(keys_of(out["options"]) == std::set<std::string>{"sizes", "attention_mask", "score", "ablation", "target",
                                                          "check", "selection", "tau", "seed", "leverage_k", "frozen",
-                                                         "inverse", "masks", "published"});
+                                                         "inverse", "masks", "published", "sensitivity",
+                                                         "minus_dropped"});
   CHECK(keys_of(out["top"][0]) == std::set<std::string>{"token", "piece", "probability"});
   CHECK(keys_of(out["smallest"]) == std::set<std::string>{"tv", "kl", "nucleus"});
   CHECK(keys_of(out["curve"][0]) == std::set<std::string>{"size", "edges", "kl", "tv", "js", "top1", "nucleus",
@@ -98,6 +99,8 @@ TEST_CASE("what stands at the head") {
   CHECK(out["options"]["attention_mask"] == "after_softmax");
   CHECK(out["options"]["score"] == "l1");
   CHECK(out["options"]["ablation"] == "zero");
+  CHECK(out["options"]["sensitivity"].is_null());
+  CHECK(out["options"]["minus_dropped"] == false);
   CHECK(out["options"]["check"] == true);
   CHECK(out["options"]["target"] == *golden().options.target);
   CHECK(out["tokens"] == goldens::run("llama").integer("tokens"));

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,10 +28,17 @@ const std::vector<golden_rule> golden_rules{{"l1", 2e-6},           {"l2", 2e-6}
                                             {"l1_over_node", 5e-6}, {"proximity", 5e-6}, {"proximity_shifted", 1e-5},
                                             {"leverage", 5e-5}};
 
+strata::node_sensitivities some_sensitivities(const strata::graph& g) {
+  auto made = std::make_shared<strata::matrix<double>>(g.levels() + 1, g.tokens());
+  for (std::size_t i = 0; i < made->values().size(); ++i) made->values()[i] = 0.1 * static_cast<double>(i * i % 17 + 1);
+  return made;
+}
+
 template <class T>
 std::vector<T> scores_of(const strata::decoder<T>& model, std::span<const strata::token_id> tokens,
                          std::string_view rule, std::size_t threads = 1) {
-  return strata::with_rule(rule, {.k = 3, .seed = 5}, [&](const auto& chosen) {
+  const auto of_nodes = some_sensitivities(strata::graph(model.shape(), tokens.size()));
+  return strata::with_rule(rule, {.k = 3, .seed = 5, .of_nodes = of_nodes}, [&](const auto& chosen) {
     strata::recorder<T, std::decay_t<decltype(chosen)>> record(strata::graph(model.shape(), tokens.size()), chosen,
                                                                1e-4, threads);
     static_cast<void>(strata::run(model, tokens, record));
@@ -100,7 +108,7 @@ TEST_CASE("every golden run by every rule in float: scores within their toleranc
   }
 }
 
-TEST_CASE("scores that are computed again have the bits of stored ones: l2, l1_over_node, random") {
+TEST_CASE("scores that are computed again have the bits of stored ones") {
   for (const std::string& name : goldens::all_runs()) {
     CAPTURE(name);
     const auto tokens = goldens::run(name).integer("tokens");
@@ -108,6 +116,9 @@ TEST_CASE("scores that are computed again have the bits of stored ones: l2, l1_o
     check_recomputed(model, tokens, strata::l2{});
     check_recomputed(model, tokens, strata::l1_over_node{});
     check_recomputed(model, tokens, strata::random_scores{7});
+    const auto of_nodes = some_sensitivities(strata::graph(model.shape(), tokens.size()));
+    check_recomputed(model, tokens, strata::sensitivity{of_nodes});
+    check_recomputed(model, tokens, strata::share_sensitivity{of_nodes, true});
     check_recomputed(strata::decoder<double>::load(goldens::model_folder(name)), tokens, strata::l1_over_node{});
   }
   const auto model = strata::decoder<float>::load(STRATA_SOURCE_DIR "/examples/model");
@@ -147,7 +158,7 @@ TEST_CASE("names that are none, and leverage of nothing, are refused") {
   const auto nothing = [](const auto&) {};
   CHECK_THROWS_WITH_AS(strata::with_rule("L1", {}, nothing),
                        "there is no score rule \"L1\"; expected one of l1, l2, l1_over_node, proximity, "
-                       "proximity_shifted, cosine, leverage, random",
+                       "proximity_shifted, cosine, leverage, random, sensitivity, share_sensitivity",
                        strata::option_error);
   CHECK_THROWS_WITH_AS(strata::with_rule("leverage", {.k = 0}, nothing), "leverage: k is 0, expected at least 1",
                        strata::option_error);

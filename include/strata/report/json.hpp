@@ -68,6 +68,7 @@ struct trace_description {
   rule_settings settings{};                                   // of leverage and random
   std::string masks{};            // the file that the masks come from; empty: they were found
   std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample"
+  std::string sensitivity{};      // where the sensitivities of nodes come from; empty: the score needs none
 };
 
 namespace detail {
@@ -176,6 +177,8 @@ template <class T>
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};
   out["options"]["leverage_k"] = description.score == "leverage" ? json(description.settings.k) : json();
+  out["options"]["sensitivity"] = description.sensitivity.empty() ? json() : json(description.sensitivity);
+  out["options"]["minus_dropped"] = options.minus_dropped;
   const selection_options& select = options.select;
   out["options"]["selection"] = name_of(select.how);
   out["options"]["tau"] =

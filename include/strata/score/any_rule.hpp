@@ -16,17 +16,26 @@
 #include "strata/score/proximity.hpp"
 #include "strata/score/proximity_shifted.hpp"
 #include "strata/score/random_scores.hpp"
+#include "strata/score/sensitivity.hpp"
+#include "strata/score/share_sensitivity.hpp"
 
 namespace strata {
 
-inline constexpr std::array<std::string_view, 8> rule_names{
-    "l1", "l2", "l1_over_node", "proximity", "proximity_shifted", "cosine", "leverage", "random"};
+inline constexpr std::array<std::string_view, 10> rule_names{
+    "l1",     "l2",       "l1_over_node", "proximity",   "proximity_shifted",
+    "cosine", "leverage", "random",       "sensitivity", "share_sensitivity"};
 
 /// What some rules have beside their name.
 struct rule_settings {
-  std::size_t k = 3;       // of leverage
-  std::uint64_t seed = 0;  // of random
+  std::size_t k = 3;            // of leverage
+  std::uint64_t seed = 0;       // of random
+  node_sensitivities of_nodes;  // of sensitivity and share_sensitivity, which score nothing without
 };
+
+/// Whether the rule of that name needs rule_settings::of_nodes.
+[[nodiscard]] constexpr bool needs_sensitivities(std::string_view name) {
+  return name == "sensitivity" || name == "share_sensitivity";
+}
 
 /// f(rule) with the rule of that name; f returns the same type for all of them.
 /// Throws:   strata::option_error for a name that is none, and for leverage with k = 0.
@@ -43,6 +52,8 @@ decltype(auto) with_rule(std::string_view name, const rule_settings& settings, F
     return f(leverage{settings.k});
   }
   if (name == "random") return f(random_scores{settings.seed});
+  if (name == "sensitivity") return f(sensitivity{settings.of_nodes});
+  if (name == "share_sensitivity") return f(share_sensitivity{settings.of_nodes});
   std::string names;
   for (const std::string_view known : rule_names) names += concat(names.empty() ? "" : ", ", known);
   raise<option_error>("there is no score rule \"", name, "\"; expected one of ", names);

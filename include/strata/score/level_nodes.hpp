@@ -14,6 +14,7 @@
 #include "strata/forward/hooks.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/score/attention_record.hpp"
+#include "strata/score/minus_dropped.hpp"
 
 namespace strata::detail {
 
@@ -61,13 +62,29 @@ class level_nodes {
   void head_vectors(const attention_parts<T>& parts, std::size_t heads, std::size_t head, matrix<T>& vectors) const {
     vectors.resize_uninitialised(parts.values.rows, parts.output.cols);
     product<T>(values_of(parts, heads, head), output_of(parts, heads, head), vectors);
+    through_norms(parts, vectors);
+  }
+
+  /// What one head's edges into node i contribute minus what stands for them, for each scale: (sources, width).
+  /// weights:    of the node.
+  void difference_vectors(const minus_dropped<T>& minus, const attention_parts<T>& parts, std::size_t layer,
+                          std::size_t heads, std::size_t head, std::size_t i, std::span<const T> weights,
+                          matrix<T>& vectors) const {
+    matrix<T> differences;
+    minus.differences(layer, head, tokens_[i], weights, values_of(parts, heads, head), differences);
+    vectors.resize_uninitialised(differences.rows(), parts.output.cols);
+    product<T>(differences, output_of(parts, heads, head), vectors);
+    through_norms(parts, vectors);
+  }
+
+ private:
+  void through_norms(const attention_parts<T>& parts, matrix<T>& vectors) const {
     for (std::size_t s = 0; s < vectors.rows(); ++s) {
       if (parts.post_norm != nullptr) parts.post_norm->apply_linear(vectors.row(s), T{1});
       through_final_norm(vectors.row(s));
     }
   }
 
- private:
   std::size_t level_;
   const norm<T>* final_norm_;
   T inverse_ = 1;

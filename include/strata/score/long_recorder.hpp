@@ -23,6 +23,7 @@
 #include "strata/score/attention_record.hpp"
 #include "strata/score/l1.hpp"
 #include "strata/score/level_nodes.hpp"
+#include "strata/score/minus_dropped.hpp"
 #include "strata/score/recorded_calls.hpp"
 #include "strata/score/rule.hpp"
 #include "strata/score/self_check.hpp"
@@ -110,6 +111,9 @@ class score_factors {
     }
   }
 
+  [[nodiscard]] bool through_final_norm() const { return sees_final_norm(rule_); }
+  [[nodiscard]] const minus_dropped<T>& minus() const { return minus_; }
+
   void clear() { given_.clear(); }
 
   [[nodiscard]] std::span<const T> scores_of(node n) {
@@ -123,7 +127,7 @@ class score_factors {
       if (graph_.has_attention(n.level)) score_attention(n);
       scores.front() = residual_[slot(n)];
       if (graph_.has_mlp(n.level)) scores.back() = mlp_[slot(n)];
-      rule_.finish(scores);
+      finish_node<T>(rule_, n, scores);
     }
     return scores;
   }
@@ -156,6 +160,7 @@ class score_factors {
   Rule rule_;
   double tolerance_;
   std::size_t threads_;
+  minus_dropped<T> minus_;  // nothing: differences that are a vector of every edge are not recomputed
   attended_rows given_;
   std::vector<decltype(check_sum(std::span<const T>()))> sums_;  // (heads, tokens), of a layer
   std::vector<layer_factors> layers_;

@@ -13,6 +13,7 @@
 #include "strata/graph/graph.hpp"
 #include "strata/score/attention_record.hpp"
 #include "strata/score/level_nodes.hpp"
+#include "strata/score/minus_dropped.hpp"
 
 namespace strata::detail {
 
@@ -23,9 +24,15 @@ class node_contributions {
   /// attention and mlp may be null. Keeps views of all of them.
   node_contributions(const graph& graph, const level_nodes<T>& nodes, const attention_pattern<T>& pattern,
                      const attention_parts<T>* attention, const matrix<T>& residual, const matrix<T>* mlp,
-                     std::size_t threads)
-      : graph_(graph), nodes_(nodes), pattern_(pattern), residual_(residual), mlp_(mlp) {
-    if (attention == nullptr) return;
+                     const minus_dropped<T>& minus, std::size_t threads)
+      : graph_(graph),
+        nodes_(nodes),
+        pattern_(pattern),
+        attention_(attention),
+        residual_(residual),
+        mlp_(mlp),
+        minus_(minus) {
+    if (attention == nullptr || !minus.factored()) return;
     vectors_.resize(graph.heads());
     parallel_for(threads, graph.heads(),
                  [&](std::size_t h) { nodes.head_vectors(*attention, graph.heads(), h, vectors_[h]); });
@@ -36,14 +43,19 @@ class node_contributions {
     matrix<T> all;
     all.resize_uninitialised(static_cast<std::size_t>(graph_.edge_count(nodes_.at(i))), residual_.cols());
     take(residual_, i, all.row(0));
-    const std::size_t heads = vectors_.size(), target = nodes_.tokens()[i];
-    for (std::size_t h = 0; h < heads; ++h)
+    const std::size_t heads = attention_ == nullptr ? 0 : graph_.heads(), target = nodes_.tokens()[i];
+    matrix<T> differences;
+    for (std::size_t h = 0; h < heads; ++h) {
+      if (!minus_.factored())
+        nodes_.difference_vectors(minus_, *attention_, graph_.layer_of(nodes_.level()), heads, h, i,
+                                  pattern_.head(h).row(target), differences);
       for (std::size_t s = 0; s <= target; ++s) {
-        const T factor = pattern_.head(h)(target, s) * nodes_.scales()[i];
-        const std::span<const T> from = std::as_const(vectors_[h]).row(s);
+        const T factor = (minus_.factored() ? pattern_.head(h)(target, s) : T{1}) * nodes_.scales()[i];
+        const std::span<const T> from = std::as_const(minus_.factored() ? vectors_[h] : differences).row(s);
         const std::span<T> to = all.row(1 + s * heads + h);
         for (std::size_t j = 0; j < to.size(); ++j) to[j] = factor * from[j];
       }
+    }
     if (mlp_ != nullptr) take(*mlp_, i, all.row(all.rows() - 1));
     return all;
   }
@@ -57,9 +69,11 @@ class node_contributions {
   const graph& graph_;
   const level_nodes<T>& nodes_;
   const attention_pattern<T>& pattern_;
+  const attention_parts<T>* attention_;
   const matrix<T>& residual_;
   const matrix<T>* mlp_;
-  std::vector<matrix<T>> vectors_;  // of each head: (sources, width)
+  const minus_dropped<T>& minus_;
+  std::vector<matrix<T>> vectors_;  // of each head: (sources, width); empty where the differences do not factor
 };
 
 }  // namespace strata::detail

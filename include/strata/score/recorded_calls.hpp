@@ -12,12 +12,14 @@
 #include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/no_hooks.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/score/attention_record.hpp"
 #include "strata/score/call_checks.hpp"
 #include "strata/score/level_nodes.hpp"
+#include "strata/score/minus_dropped.hpp"
 
 namespace strata::detail {
 
@@ -25,6 +27,8 @@ namespace strata::detail {
 ///   take(layer, head, row0, weights)                  a block of a layer's weights
 ///   check(layer, parts, out, tokens)                  the self-check of a layer; returns the largest error
 ///   score(nodes, attention, residual, mlp)            the edges into nodes; attention (parts) and mlp may be null
+///   through_final_norm()                              whether the last level is seen through the final norm
+///   minus()                                           what is subtracted from contributions before they are scored
 ///   clear()                                           the layer is done
 /// Throws:   from its calls, strata::contract_error for a pass that breaks the contract or does not add up,
 ///           strata::numeric_error for NaN or infinity; both with layer and token.
@@ -44,6 +48,7 @@ class recorded_calls {
     expect(layer, step::attention, "join_attention");
     check_shapes<T>(graph_, layer, x, out, rows);
     check_parts<T>(graph_, layer, x, parts);
+    kept_.minus().require(graph_, x.cols, parts.output.rows / graph_.heads());
     if (layer == 0) {
       stream_ = matrix<T>(matrix_view<const T>(x));
       stream_tokens_ = tokens_of(rows, x.rows);
@@ -101,7 +106,8 @@ class recorded_calls {
       if (row >= stream_.rows() || !std::equal(x.row(r).begin(), x.row(r).end(), stream_.row(row).begin()))
         raise<contract_error>("finish: the residual stream changed after the last join");
     }
-    score(graph_.levels(), graph_.parallel() ? &attention_.parts : nullptr, &mlp_, &final_norm);
+    score(graph_.levels(), graph_.parallel() ? &attention_.parts : nullptr, &mlp_,
+          kept_.through_final_norm() ? &final_norm : nullptr);
     finished_ = true;
     no_hooks<T>{}.finish(x, final_norm);
   }
@@ -143,7 +149,9 @@ class recorded_calls {
     }
   };
 
-  void score(std::size_t level, const attention_parts<T>* attention, const matrix<T>* mlp, const norm<T>* final_norm) {
+  void score(std::size_t level, const attention_parts<T>* attention, matrix<T>* mlp, const norm<T>* final_norm) {
+    kept_.minus().from_residual(level, stream_tokens_, before_);
+    if (mlp != nullptr) kept_.minus().from_mlp(graph_.layer_of(level), stream_tokens_, *mlp);
     kept_.score(level_nodes<T>(graph_, level, stream_, stream_tokens_, scales_, final_norm), attention, before_, mlp);
   }
 

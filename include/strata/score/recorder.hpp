@@ -10,11 +10,13 @@
 #include "strata/core/matrix.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/detail/parallel.hpp"
+#include "strata/forward/ablation.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/score/attention_record.hpp"
 #include "strata/score/l1.hpp"
 #include "strata/score/level_nodes.hpp"
+#include "strata/score/minus_dropped.hpp"
 #include "strata/score/node_contributions.hpp"
 #include "strata/score/recorded_calls.hpp"
 #include "strata/score/rule.hpp"
@@ -28,11 +30,12 @@ namespace detail {
 template <class T, class Rule>
 class stored_scores {
  public:
-  stored_scores(const graph& graph, Rule rule, double tolerance, std::size_t threads)
+  stored_scores(const graph& graph, Rule rule, double tolerance, std::size_t threads, const ablation<T>& dropped)
       : graph_(graph),
         rule_(std::move(rule)),
         tolerance_(tolerance),
         threads_(threads),
+        minus_(dropped),
         pattern_(graph.heads(), graph.tokens()),
         scores_(static_cast<std::size_t>(graph.edge_count())) {}
 
@@ -55,7 +58,7 @@ class stored_scores {
       for (std::size_t i = 0; i < nodes.size(); ++i)
         edge_scores<T>(rule_, graph_.first_edge(nodes.at(i)), scores_of(nodes.at(i)));
     } else if constexpr (node_rule<Rule, T>) {
-      const node_contributions<T> parts(graph_, nodes, pattern_, attention, residual, mlp, threads_);
+      const node_contributions<T> parts(graph_, nodes, pattern_, attention, residual, mlp, minus_, threads_);
       parallel_for(threads_, nodes.size(), [&](std::size_t i) {
         const matrix<T> contributions = parts.into(i);
         rule_.node(contributions.view(), nodes.values().row(i), scores_of(nodes.at(i)));
@@ -66,12 +69,15 @@ class stored_scores {
         const std::span<T> scores = scores_of(nodes.at(i));
         scores.front() = residual_score;
         if (mlp != nullptr) scores.back() = mlp_score;
-        rule_.finish(scores);
+        finish_node<T>(rule_, nodes.at(i), scores);
       });
     }
   }
 
   void clear() { pattern_.clear(); }
+
+  [[nodiscard]] bool through_final_norm() const { return sees_final_norm(rule_); }
+  [[nodiscard]] const minus_dropped<T>& minus() const { return minus_; }
 
   [[nodiscard]] std::vector<T>& scores() { return scores_; }
   [[nodiscard]] const std::vector<T>& scores() const { return scores_; }
@@ -82,6 +88,7 @@ class stored_scores {
   }
 
   void score_attention(const level_nodes<T>& nodes, const attention_parts<T>& parts) {
+    if (!minus_.factored()) return score_differences(nodes, parts);
     parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
       matrix<T> vectors, scores, gathered;
       nodes.head_vectors(parts, graph_.heads(), h, vectors);
@@ -89,18 +96,38 @@ class stored_scores {
       const head_contributions<T> head{rows_of(pattern_.head(h), nodes.tokens(), gathered), nodes.scales(), vectors,
                                        nodes.values()};
       score_head<T>(rule_, head, scores.view());
+      for (std::size_t i = 0; i < nodes.size(); ++i) keep(nodes.at(i), h, std::as_const(scores).row(i));
+    });
+  }
+
+  // An edge has a vector of its own: one target at a time, whose edges have weight 1.
+  void score_differences(const level_nodes<T>& nodes, const attention_parts<T>& parts) {
+    parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
+      matrix<T> vectors, scores, ones;
       for (std::size_t i = 0; i < nodes.size(); ++i) {
-        T* const to = scores_.data() + graph_.attention_edge(nodes.at(i), 0, h);
-        const std::span<const T> from = std::as_const(scores).row(i);
-        for (std::size_t s = 0; s <= nodes.tokens()[i]; ++s) to[s * graph_.heads()] = from[s];
+        const std::size_t target = nodes.tokens()[i];
+        nodes.difference_vectors(minus_, parts, graph_.layer_of(nodes.level()), graph_.heads(), h, i,
+                                 pattern_.head(h).row(target), vectors);
+        scores.resize_uninitialised(1, vectors.rows());
+        ones.resize_uninitialised(1, vectors.rows());
+        ones.fill(T{1});
+        score_head<T>(rule_, {ones, nodes.scales().subspan(i, 1), vectors, nodes.values().view().row_range(i, 1)},
+                      scores.view());
+        keep(nodes.at(i), h, std::as_const(scores).row(0));
       }
     });
+  }
+
+  void keep(node n, std::size_t head, std::span<const T> of_sources) {
+    T* const to = scores_.data() + graph_.attention_edge(n, 0, head);
+    for (std::size_t s = 0; s <= n.token; ++s) to[s * graph_.heads()] = of_sources[s];
   }
 
   graph graph_;
   Rule rule_;
   double tolerance_;
   std::size_t threads_;
+  minus_dropped<T> minus_;
   attention_pattern<T> pattern_;
   std::vector<T> scores_;
 };
@@ -118,9 +145,12 @@ class recorder : public detail::recorded_calls<T, detail::stored_scores<T, Rule>
  public:
   /// tolerance: of the self-check, relative to Σ|a·u| + |b|.
   /// threads:   the bits are the same for any number.
-  explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4, std::size_t threads = 1)
-      : detail::recorded_calls<T, detail::stored_scores<T, Rule>>(graph, {graph, std::move(rule), tolerance, threads}) {
-  }
+  /// dropped:   with means, an edge is scored by what it contributes minus its mean; the node's value stays that of the run.
+  ///            Takes a product for each head and target, tokens² · heads · head_width · width operations a layer.
+  explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4, std::size_t threads = 1,
+                    const ablation<T>& dropped = {})
+      : detail::recorded_calls<T, detail::stored_scores<T, Rule>>(
+            graph, {graph, std::move(rule), tolerance, threads, dropped}) {}
 
   /// One score for each edge, in the order of their ids.
   [[nodiscard]] std::span<const T> scores() const { return this->kept().scores(); }

@@ -6,11 +6,14 @@
 ///   node_rule       scores the edges into one node at once, from all of their contributions
 ///   edge_rule       looks at nothing but the number of the edge
 ///
-/// At the last level contributions and node values are seen through the linearised final norm.
+/// At the last level contributions and node values are seen through the linearised final norm, unless the rule says
+/// otherwise.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -34,6 +37,9 @@ struct head_contributions {
 /// What the two forms that score edge by edge have in common.
 ///   single(contribution, node)  the score of a residual or MLP edge.
 ///   finish(scores)              last step with all scores of a node, in edge order: a division by their sum, say.
+///   node_factor(target)         optional: by what all scores of a node are multiplied after finish.
+///   through_final_norm          optional, a bool; false: contributions to the last level and its node are taken as they
+///                               are, before the final norm.
 template <class R, class T>
 concept finished_rule = requires(const R& rule, std::span<const T> c, std::span<T> node_scores) {
   { rule.single(c, c) } -> std::convertible_to<T>;
@@ -107,6 +113,26 @@ void score_head(const Rule& rule, const head_contributions<T>& head, matrix_view
   } else {
     rule.attention(head, scores);
   }
+}
+
+/// The last step with all scores of a node. A score too large for T becomes the largest one.
+template <class T, class Rule>
+void finish_node(const Rule& rule, [[maybe_unused]] node target, std::span<T> scores) {
+  rule.finish(scores);
+  if constexpr (requires { rule.node_factor(target); }) {
+    const auto factor = static_cast<double>(rule.node_factor(target));
+    constexpr auto largest = static_cast<double>(std::numeric_limits<T>::max());
+    for (T& score : scores) score = static_cast<T>(std::min(static_cast<double>(score) * factor, largest));
+  }
+}
+
+/// Whether the rule sees the last level through the final norm.
+template <class Rule>
+[[nodiscard]] bool sees_final_norm(const Rule& rule) {
+  if constexpr (requires { rule.through_final_norm; })
+    return rule.through_final_norm;
+  else
+    return true;
 }
 
 /// The scores of edges with neighbouring numbers.
