@@ -47,6 +47,7 @@ struct arguments {
   std::optional<std::string> metric;
   std::string ablation = "zero";
   std::optional<std::string> reference, resample_text, resample_tokens;  // what dropped edges contribute
+  bool frozen_pattern = false, rescale_nodes = false;
   bool bos = false, no_bos = false;
   std::optional<std::string> edges, dot, graphml, drawn, masks;  // files of the graph
   std::optional<std::string> mask, noise;                        // evaluate
@@ -54,6 +55,7 @@ struct arguments {
   std::optional<std::string> length, every, temperature, top_p;  // generate
   std::optional<std::string> prompts, out;                       // reference, calibrate
   std::optional<std::string> limit;                              // calibrate
+  bool mass_mean = false;
 };
 
 // "0.1" → 0.1; the whole text must be a number.

@@ -13,8 +13,11 @@
 #include "strata/forward/edge_means.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/model/decoder.hpp"
+#include "strata/model/mass_means_file.hpp"
 #include "strata/model/means_file.hpp"
 #include "strata/score/mean_recorder.hpp"
+#include "strata/score/replacement.hpp"
+#include "strata/trace_options.hpp"
 
 namespace cli {
 
@@ -29,7 +32,8 @@ inline void check_ablation(const arguments& given) {
     raise<option_error>(
         "--ablation resample needs another prompt of the same length: --resample-text or "
         "--resample-tokens");
-  if (given.ablation != "mean" && given.reference) raise<option_error>("--reference goes with --ablation mean");
+  if (given.ablation != "mean" && given.ablation != "mass-mean" && given.reference)
+    raise<option_error>("--reference goes with --ablation mean and mass-mean");
   if (given.ablation != "resample" && resamples)
     raise<option_error>("--resample-text and --resample-tokens go with --ablation resample");
   if (given.resample_text && given.resample_tokens)
@@ -41,12 +45,26 @@ inline void check_ablation(const arguments& given) {
   if (given.ablation != "zero" && attention_mask_of(given) != strata::attention_mask::after_softmax)
     raise<option_error>("--ablation ", given.ablation, " goes with --attention-mask after_softmax only",
                         given.attention_mask ? "" : ", which --published does not take by itself");
+  if ((given.frozen_pattern || given.rescale_nodes) && attention_mask_of(given) == strata::attention_mask::ignored)
+    raise<option_error>("--frozen-pattern and --rescale-nodes do not go with --attention-mask ignored",
+                        given.attention_mask ? "" : ", which --published takes");
 }
 
 class dropped_edges {
  public:
   /// Reads what there is to read; `tokens` is the prompt.
-  dropped_edges(const arguments& given, const opened_model& opened, std::size_t tokens) {
+  dropped_edges(const arguments& given, const opened_model& opened, std::size_t tokens)
+      : mass_(given.ablation == "mass-mean"), pattern_(given.frozen_pattern), norms_(given.rescale_nodes) {
+    if (mass_ && given.reference) {
+      stored_mass_.emplace(strata::read_mass_means(*given.reference));
+      file_ = *given.reference;
+      stored_mass_->means.require(opened.shape(), tokens, opened.config().head_width);
+    }
+    if (runs()) {
+      const strata::decoder_config& config = opened.config();
+      bytes_ = sizeof(float) * config.layers * config.heads *
+               (tokens * (tokens + 1) / 2 + tokens * config.head_width);  // the pattern, and what heads give
+    }
     if (given.ablation == "mean") {
       stored_.emplace(strata::read_means(*given.reference));
       file_ = *given.reference;
@@ -59,14 +77,31 @@ class dropped_edges {
         strata::raise<strata::option_error>("the prompt to resample from has ", other_.size(), " tokens, the prompt ",
                                             tokens, "; they must be equally long");
       const strata::decoder_config& config = opened.config();
-      bytes_ = sizeof(float) * strata::edge_mean_tables<float>::count(opened.shape(), config.head_width, tokens);
+      bytes_ += sizeof(float) * strata::edge_mean_tables<float>::count(opened.shape(), config.head_width, tokens);
     }
   }
 
   /// Bytes that it takes beside the trace; a mapped file takes none that the system could not have back.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
-  /// Null: nothing.
+  /// Needs this object as long as it is used.
+  [[nodiscard]] strata::ablation<float> ablation(const strata::decoder<float>& model,
+                                                 const std::vector<strata::token_id>& tokens,
+                                                 const strata::trace_options& options) {
+    strata::ablation<float> made(options.attention, means(model, options.threads));
+    if (runs()) own_.emplace(strata::replacement_of(model, tokens));
+    if (stored_mass_) stored_mass_->require_model(model, file_);
+    if (mass_) made.mass = stored_mass_ ? &stored_mass_->means : &own_->mass;
+    if (pattern_) made.pattern = &own_->pattern;
+    if (norms_) made.norms = &own_->norms;
+    return made;
+  }
+
+ private:
+  // Whether a run of the prompt is to be recorded.
+  [[nodiscard]] bool runs() const { return pattern_ || norms_ || (mass_ && !stored_mass_); }
+
+  // Null: nothing.
   [[nodiscard]] const strata::edge_means<float>* means(const strata::decoder<float>& model, std::size_t threads) {
     if (stored_) {
       stored_->require_model(model, file_);
@@ -78,7 +113,9 @@ class dropped_edges {
     return &*sampled_;
   }
 
- private:
+  bool mass_, pattern_, norms_;
+  std::optional<strata::stored_mass_means> stored_mass_;
+  std::optional<strata::replacement<float>> own_;
   std::optional<strata::stored_means> stored_;
   std::string file_;
   std::vector<strata::token_id> other_;

@@ -44,13 +44,15 @@ void evaluate(const arguments& given) {
   const auto model = opened.load(given, tokens.size(), options, dropped.bytes());
   strata::trace_description about = opened.about(model);
   about.ablation = given.ablation;
+  about.frozen_pattern = given.frozen_pattern;
+  about.rescaled_nodes = given.rescale_nodes;
   about.masks = *given.mask;
   options.check = false;
 
   const bool shows = isatty(STDERR_FILENO) != 0;
   strata::trace_result<float> result{edges, tokens};
   result.logits = strata::run(model, tokens);
-  const strata::ablation<float> ablated(options.attention, dropped.means(model, options.threads));
+  const strata::ablation<float> ablated = dropped.ablation(model, tokens, options);
   const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
   const strata::faithfulness_to<float> measure(std::span<const float>(result.logits), target);
   result.entropy = measure.entropy();

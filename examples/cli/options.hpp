@@ -94,7 +94,7 @@ class options {
 
   void define_reference() {
     CLI::App* const to =
-        command("reference", "Average what edges contribute over reference prompts, for --ablation mean");
+        command("reference", "Average what edges contribute over reference prompts, for --ablation mean and mass-mean");
     named(text(to, "--prompts", given_.prompts, "FILE",
                "One prompt a line, up to a tab; - is standard input. Shorter ones are left out"))
         ->required();
@@ -102,6 +102,8 @@ class options {
          "Tokens of each prompt that are used, as many as the longest prompt to trace has")
         ->required();
     named(text(to, "--out", given_.out, "FILE", "The file to write"))->required();
+    to->add_flag("--mass-mean", given_.mass_mean,
+                 "Only the mean outputs of heads, for --ablation mass-mean and prompts of any length: a small file");
     begin_of_text(to);
     limits(to);
   }
@@ -172,12 +174,16 @@ class options {
     attention_mask(to);
     one_of(text(to, "--ablation", given_.ablation, "HOW",
                 "What dropped edges contribute: zero (default), mean (of reference prompts), resample (of another "
-                "prompt)"),
-           std::vector<std::string>{"zero", "mean", "resample"});
-    named(text(to, "--reference", given_.reference, "FILE", "For --ablation mean: what strata reference wrote"));
+                "prompt), mass-mean (attention edges only: their weight of the head's mean output)"),
+           std::vector<std::string>{"zero", "mean", "resample", "mass-mean"});
+    named(text(to, "--reference", given_.reference, "FILE",
+               "For --ablation mean: what strata reference wrote; for mass-mean: what reference --mass-mean wrote "
+               "(default: the prompt's own means)"));
     text(to, "--resample-text", given_.resample_text, "TEXT",
          "For --ablation resample: a prompt with as many tokens, whose edges stand in");
     text(to, "--resample-tokens", given_.resample_tokens, "IDS", "The same as token ids");
+    to->add_flag("--frozen-pattern", given_.frozen_pattern, "Run masks with the attention weights of the full run");
+    to->add_flag("--rescale-nodes", given_.rescale_nodes, "Give every node that is not zero its norm in the full run");
   }
 
   void limits(CLI::App* to) {

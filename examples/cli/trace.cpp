@@ -44,9 +44,11 @@ void trace(const arguments& given) {
   dropped_edges dropped(given, opened, tokens.size());
   const sensitivities of_nodes(given, opened.shape());
   const auto model = opened.load(given, tokens.size(), options, dropped.bytes());
-  const strata::edge_means<float>* const means = dropped.means(model, options.threads);
+  const strata::ablation<float> ablated = dropped.ablation(model, tokens, options);
   strata::trace_description about = opened.about(model);
   about.ablation = given.ablation;
+  about.frozen_pattern = given.frozen_pattern;
+  about.rescaled_nodes = given.rescale_nodes;
   about.score = score_of(given);
   about.settings = rule_settings_of(given);
   about.sensitivity = of_nodes.source();
@@ -54,10 +56,10 @@ void trace(const arguments& given) {
   if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
   about.settings.of_nodes = of_nodes.of(model, tokens);
   const auto result = strata::with_rule(score_of(given), about.settings, [&](const auto& rule) {
-    return strata::trace(model, tokens, options, rule, means);
+    return strata::trace(model, tokens, options, rule, ablated);
   });
   std::optional<strata::circuit_curve> circuit;
-  if (metric) circuit = strata::circuit_of(model, result, *metric, strata::ablation<float>(options.attention, means));
+  if (metric) circuit = strata::circuit_of(model, result, *metric, ablated);
   if (json) {
     nlohmann::ordered_json all = strata::to_json(result, options, about);
     if (circuit) all["metric"] = strata::circuit_json(*circuit, metric->name);

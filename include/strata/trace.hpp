@@ -19,7 +19,6 @@
 #include "strata/estimate.hpp"
 #include "strata/evaluate.hpp"
 #include "strata/forward/ablation.hpp"
-#include "strata/forward/edge_means.hpp"
 #include "strata/forward/footprint.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/prompt.hpp"
@@ -83,7 +82,7 @@ namespace detail {
 
 /// Records, scores, orders, evaluates. Where the scores of all edges would take more than options.max_memory, weights
 /// are computed again for each node that the search reaches; the result is the same, to the bit.
-/// means:    what dropped edges contribute; null: nothing.
+/// dropped:  what dropped edges contribute; its attention mask is options.attention.
 /// Throws:   strata::option_error for a prompt, target or sizes out of range, or a trace that takes more memory than it
 ///           may; strata::contract_error for a forward pass that breaks the contract or does not add up;
 ///           strata::numeric_error for NaN or infinity; strata::cancelled when progress says so.
@@ -92,7 +91,7 @@ namespace detail {
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
                                                          const trace_options& options = {}, const Rule& rule = Rule{},
-                                                         const edge_means<typename Model::scalar>* means = nullptr) {
+                                                         ablation<typename Model::scalar> dropped = {}) {
   using T = typename Model::scalar;
   const model_shape shape = model.shape();
   check_prompt(shape, tokens);
@@ -104,9 +103,9 @@ template <forward_pass Model, class Rule = l1>
   if (sizes.empty()) raise<option_error>("the largest size wanted is ", options.max_size, ", below all of the sizes");
   if (options.target && (*options.target < 0 || static_cast<std::size_t>(*options.target) >= shape.vocabulary))
     raise<option_error>("the target is ", *options.target, ", outside the vocabulary of ", shape.vocabulary);
-  const ablation<T> dropped(options.attention, means);
+  dropped.attention = options.attention;
   dropped.require(shape, tokens.size());
-  const bool minus_dropped = options.minus_dropped && means != nullptr;
+  const bool minus_dropped = options.minus_dropped && (dropped.means != nullptr || dropped.mass != nullptr);
   const auto report = [&](std::string_view stage, std::size_t done, std::size_t total) {
     if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
   };

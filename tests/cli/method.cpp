@@ -25,9 +25,9 @@ std::vector<std::string> command(const char* name, std::vector<std::string> argu
   return arguments;
 }
 
-void refused(std::vector<std::string> added, const char* why) {
+void refused(std::vector<std::string> added, const char* why, int code = 2) {
   added.insert(added.begin(), {"trace", "--text", prompt});
-  program::check_refused(program::run(added), 2, why);
+  program::check_refused(program::run(added), code, why);
 }
 
 }  // namespace
@@ -162,7 +162,7 @@ TEST_CASE("edges as a table, a small trace as a drawing") {
   CHECK_FALSE(std::filesystem::exists(file("x.dot")));
 }
 
-TEST_CASE("mean and resample ablation") {
+TEST_CASE("mean, resample and mass-mean ablation, frozen patterns and rescaled nodes") {
   const temporary_folder folder;
   const std::string means = (folder.path() / "means").string();
   const std::string prompts = folder
@@ -184,6 +184,28 @@ TEST_CASE("mean and resample ablation") {
   for (const auto& point : own["curve"]) CHECK(point["tv"].get<double>() < 1e-3);  // stands in for itself
   const auto other = with({"--ablation", "resample", "--resample-text", "The prince put back into his pocket a"});
   CHECK(other["curve"][1]["tv"].get<double>() > 1e-2);
+
+  const auto frozen = with({"--frozen-pattern"});
+  CHECK(frozen["options"]["frozen_pattern"] == true);
+  CHECK(frozen["curve"][1]["tv"] != zero["curve"][1]["tv"]);
+  CHECK(frozen["curve"].back()["tv"] == 0);
+  const std::string mass = (folder.path() / "mass").string();
+  const auto small = program::run({"reference", "--prompts", prompts, "--tokens", "9", "--out", mass, "--mass-mean"});
+  REQUIRE(small.code == 0);
+  CHECK(std::filesystem::file_size(mass) < std::filesystem::file_size(means) / 10);
+  const auto own_mass = with({"--ablation", "mass-mean", "--frozen-pattern"});
+  CHECK(own_mass["options"]["ablation"] == "mass-mean");
+  CHECK(own_mass["curve"][1]["tv"] != frozen["curve"][1]["tv"]);
+  const auto stored_mass = with({"--ablation", "mass-mean", "--frozen-pattern", "--reference", mass});
+  CHECK(stored_mass["curve"][1]["tv"] != own_mass["curve"][1]["tv"]);
+  const auto rescaled = with({"--ablation", "mass-mean", "--frozen-pattern", "--rescale-nodes"});
+  CHECK(rescaled["options"]["rescaled_nodes"] == true);
+  CHECK(rescaled["curve"][1]["tv"] != own_mass["curve"][1]["tv"]);
+  refused({"--ablation", "mass-mean", "--reference", means}, "is no file of mean outputs of heads", 1);
+  refused({"--ablation", "mean", "--reference", mass}, "is no file of means of edges", 1);
+  refused({"--ablation", "mass-mean", "--attention-mask", "before_softmax"}, "after_softmax only");
+  refused({"--frozen-pattern", "--attention-mask", "ignored"}, "do not go with --attention-mask ignored");
+  refused({"--rescale-nodes", "--published"}, "which --published takes");
 
   refused({"--ablation", "mean"}, "needs --reference");
   refused({"--ablation", "resample"}, "needs another prompt");

@@ -16,6 +16,7 @@
 #include "strata/measure/softmax.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/score/mean_recorder.hpp"
+#include "strata/score/replacement.hpp"
 #include "support/goldens.hpp"
 
 using strata::attention_mask;
@@ -170,6 +171,26 @@ double largest_difference(std::span<const double> a, std::span<const double> b) 
 
 }  // namespace
 
+TEST_CASE("the same with mean outputs of heads, a frozen pattern and rescaled nodes") {
+  for (const std::string& name : goldens::all_runs()) {
+    CAPTURE(name);
+    const setting s(name);
+    const auto whole = strata::replacement_of(s.model, s.tokens, strata::head_mean::causal);
+    for (const mask_values kind : {mask_values::full, mask_values::soft, mask_values::hard})
+      for (const unsigned parts : {1U, 2U, 3U, 4U, 7U}) {
+        CAPTURE(parts);
+        strata::ablation<double> dropped;
+        if ((parts & 1U) != 0) dropped.mass = &whole.mass;
+        if ((parts & 2U) != 0) dropped.pattern = &whole.pattern;
+        if ((parts & 4U) != 0) dropped.norms = &whole.norms;
+        CHECK(largest_error(s, kind, dropped) <= 1e-6);
+        if (parts != 2) continue;
+        dropped.attention = attention_mask::before_softmax;
+        CHECK(largest_error(s, kind, dropped) <= 1e-6);
+      }
+  }
+}
+
 TEST_CASE("its forward run is the masked run, and has the bits of the plain one where all is kept") {
   for (const std::string& name : goldens::all_runs()) {
     CAPTURE(name);
@@ -177,7 +198,7 @@ TEST_CASE("its forward run is the masked run, and has the bits of the plain one 
     std::vector<std::vector<int>> others(1, s.tokens);
     for (int& token : others[0]) token = (token + 31) % 97;
     const auto means = strata::means_over(s.model, others, s.tokens.size());
-    const std::vector<strata::ablation<double>> ablations{attention_mask::after_softmax,
+    std::vector<strata::ablation<double>> ablations{attention_mask::after_softmax,
                                                           attention_mask::before_softmax,
                                                           attention_mask::ignored,
                                                           {attention_mask::after_softmax, &means}};

@@ -1,9 +1,10 @@
 /// What a sweep over many masks has to compute, level by level: which nodes have values of their own in which masks.
 ///
 /// Two masks give a node the same value, which is computed once, if they keep the same edges into it and the values
-/// that it reads are the same: for attention those of all tokens up to its own, since they are all in the softmax. A node
-/// without kept edges has the base value: 0, or, where dropped edges have means, one of its own for each token. A node
-/// that no kept edge leads on to the output is not computed.
+/// that it reads are the same: for attention those of all tokens up to its own, since they are all in the softmax, or,
+/// with a frozen pattern, those of the sources of kept edges. A node without kept edges has the base value: 0, or, where
+/// dropped edges have means, one of its own for each token. A node that no kept edge leads on to the output is not
+/// computed.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "strata/forward/mask_list.hpp"
+#include "strata/graph/fed_nodes.hpp"
 #include "strata/graph/graph.hpp"
 
 namespace strata {
@@ -47,18 +49,26 @@ struct level {
 
 }  // namespace sweep
 
+/// How the runs come about, as far as it matters to a plan; that of zero ablation.
+struct sweep_rules {
+  bool base_values =
+      false;              // nodes without kept edges have values, which are then rows of nothing; otherwise they are 0
+  bool fed_only = false;  // a node is 0 unless kept edges lead to it from an embedding (forward/ablation.hpp: mass)
+  bool frozen_pattern = false;  // attention reads values only, of kept edges
+};
+
 /// Requires: the masks outlive it.
 /// Cost:     for each level, tokens · masks steps, masks² where they differ; a byte for each node and mask.
 template <mask_list Masks>
 class sweep_plan {
  public:
-  /// base_values: whether nodes without kept edges have values, which are then rows of nothing; otherwise they are 0.
-  explicit sweep_plan(const Masks& masks, bool base_values = false)
-      : masks_(&masks),
-        graph_(masks.edges_of()),
-        tokens_(graph_.tokens()),
-        count_(masks.size()),
-        base_values_(base_values) {
+  explicit sweep_plan(const Masks& masks, sweep_rules rules = {})
+      : masks_(&masks), graph_(masks.edges_of()), tokens_(graph_.tokens()), count_(masks.size()), rules_(rules) {
+    for (std::size_t m = 0; rules.fed_only && m < count_; ++m)
+      fed_.emplace_back(graph_, [&](node n, auto take) {
+        if (masks.residual(n, m) || (graph_.has_mlp(n.level) && masks.mlp(n, m))) take(n.token);
+        masks.for_each_attention(n, m, [&](std::size_t s, std::size_t /*head*/) { take(s); });
+      });
     find_needed();
   }
 
@@ -89,13 +99,14 @@ class sweep_plan {
       const std::size_t first_row = made.rows.size();
       for (std::size_t m = 0; m < count_; ++m) {
         mix_of[m] = sweep::none;
-        if (!needed_[made.number * tokens_ * count_ + t * count_ + m] || !(base_values_ || masks_->any(n, m))) continue;
+        if (!needed_[made.number * tokens_ * count_ + t * count_ + m] || !has_value(n, m)) continue;
         sweep::row r{static_cast<std::uint32_t>(t), sweep::none, sweep::none, sweep::none};
         if (masks_->residual(n, m)) r.residual = source[m];
         if (mlp && masks_->mlp(n, m)) r.mlp = source[m];
         if (attention && masks_->mixes(n, m)) {
           for (std::size_t other = 0; other < m && mix_of[m] == sweep::none; ++other)
-            if (mix_of[other] != sweep::none && before[other] == before[m] && masks_->same_attention(n, other, m))
+            if (mix_of[other] != sweep::none && masks_->same_attention(n, other, m) &&
+                (before[other] == before[m] || (rules_.frozen_pattern && same_sources(n, other, m, below))))
               mix_of[m] = mix_of[other];
           if (mix_of[m] == sweep::none) {
             mix_of[m] = static_cast<std::uint32_t>(made.mixes.size());
@@ -110,6 +121,19 @@ class sweep_plan {
   }
 
  private:
+  [[nodiscard]] bool has_value(node n, std::size_t m) const {
+    return rules_.fed_only ? fed_[m](n) : rules_.base_values || masks_->any(n, m);
+  }
+
+  // Whether the sources of a node's kept attention edges, which are the same in both masks, have the same rows.
+  [[nodiscard]] bool same_sources(node n, std::size_t a, std::size_t b, const sweep::level& below) const {
+    bool same = true;
+    masks_->for_each_attention(n, a, [&](std::size_t s, std::size_t /*head*/) {
+      same = same && below.of[s * count_ + a] == below.of[s * count_ + b];
+    });
+    return same;
+  }
+
   // Which nodes some kept path leads on from, to the output or to a softmax on the way to it: from the top down.
   void find_needed() {
     const std::size_t nodes = tokens_ * count_;
@@ -123,9 +147,13 @@ class sweep_plan {
       for (std::size_t t = 0; t < tokens_; ++t)
         for (std::size_t m = 0; m < count_; ++m) {
           const node n{level, t};
-          if (above[t * count_ + m] == 0) continue;
+          if (above[t * count_ + m] == 0 || (rules_.fed_only && !fed_[m](n))) continue;
           if (masks_->residual(n, m) || (graph_.has_mlp(level) && masks_->mlp(n, m))) below[t * count_ + m] = 1;
-          if (graph_.has_attention(level) && masks_->mixes(n, m)) mixing[m] = t + 1;
+          if (!graph_.has_attention(level)) continue;
+          if (rules_.frozen_pattern)
+            masks_->for_each_attention(n, m, [&](std::size_t s, std::size_t /*head*/) { below[s * count_ + m] = 1; });
+          else if (masks_->mixes(n, m))
+            mixing[m] = t + 1;
         }
       for (std::size_t m = 0; m < count_; ++m)
         for (std::size_t t = 0; t < mixing[m]; ++t) below[t * count_ + m] = 1;
@@ -155,7 +183,8 @@ class sweep_plan {
   graph graph_;
   std::size_t tokens_;
   std::size_t count_;  // of masks
-  bool base_values_;
+  sweep_rules rules_;
+  std::vector<fed_nodes> fed_;        // of each mask, where the rules ask for it
   std::vector<std::uint8_t> needed_;  // (levels + 1, tokens, masks)
 };
 

@@ -46,7 +46,8 @@ class decoder_sweep {
   /// Shape:    embedded: (tokens, width); returns (distinct values, width) and (masks).
   [[nodiscard]] std::pair<matrix<T>, std::vector<std::uint32_t>> run(const matrix<T>& embedded,
                                                                      const sweep_progress& progress) {
-    const sweep_plan<Masks> plan(masks_, dropped_.means != nullptr);
+    const sweep_plan<Masks> plan(masks_,
+                                 {dropped_.means != nullptr, dropped_.mass != nullptr, dropped_.pattern != nullptr});
     sweep::level level = plan.embeddings();
     matrix<T> x(tokens_ + 1, config_.width);
     std::copy(embedded.values().begin(), embedded.values().end(), x.row(1).begin());
@@ -100,11 +101,12 @@ class decoder_sweep {
       if (r.mix != sweep::none)
         add(std::as_const(mixed).row(r.mix));
       else if (idle.rows() > 0)
-        add(std::as_const(idle).row(means != nullptr ? r.token : 0));
+        add(std::as_const(idle).row(idle.rows() > 1 ? r.token : 0));
       if (r.mlp != sweep::none)
         add(mlp.of(r.mlp));
       else if (means != nullptr && g.has_mlp(level.number))
         add(means->mlp(l, r.token));
+      if (dropped_.norms != nullptr) dropped_.norms->rescale({level.number, r.token}, to);
     });
     spare_.give(std::move(mixed));
     spare_.give(std::move(mlp.values));
@@ -121,14 +123,15 @@ class decoder_sweep {
       mixes_of[level.mixes[i].mask].push_back(static_cast<std::uint32_t>(i));
 
     row_set queries(below.rows.size() + 1), keys(queries), values(queries), any(queries);
+    const bool frozen = dropped_.pattern != nullptr;  // then only values are read
     for (const sweep::mix& mix : level.mixes) {
-      queries[mix.source] = true;
+      queries[mix.source] = !frozen;
       masks_.for_each_attention({level.number, mix.token}, mix.mask, [&](std::size_t s, std::size_t /*head*/) {
         values[below.of[s * masks + mix.mask]] = true;
       });
     }
     for (std::size_t m = 0; m < masks; ++m) {
-      if (mixes_of[m].empty()) continue;
+      if (mixes_of[m].empty() || frozen) continue;
       for (std::size_t s = 0; s <= level.mixes[mixes_of[m].back()].token; ++s) keys[below.of[s * masks + m]] = true;
     }
     for (std::size_t r = 0; r < any.size(); ++r) any[r] = queries[r] || keys[r] || values[r];
@@ -156,6 +159,7 @@ class decoder_sweep {
       kept_attention<T> attention(config_, l, dropped_, level.mixes[mixes_of[m].back()].token + std::size_t{1});
       attention.set_sources(
           [&](std::size_t s) -> std::span<const T> {
+            if (frozen) return {};
             if (row_of(s) != 0) return k.of(row_of(s));
             std::copy_n(k.of(0).begin(), key_width, base.begin());
             positions_.place_keys(l, w, std::span<T>(base).first(key_width), s);
@@ -165,6 +169,7 @@ class decoder_sweep {
       attention.run(
           masks_, level.number, m, level.mixes, mixes_of[m],
           [&](const sweep::mix& mix, std::span<T> query) {
+            if (frozen) return;
             std::copy_n(q.of(mix.source).begin(), query_width, query.begin());
             if (mix.source == 0) positions_.place_queries(l, w, query, mix.token);
           },
@@ -177,14 +182,16 @@ class decoder_sweep {
     return out;
   }
 
-  // What attention adds to a node that keeps none of its edges: with means one row for each token, otherwise one for all,
-  // or none.
+  // What attention adds to a node that keeps none of its edges: one row for each token where they stand for something
+  // that depends on it, otherwise one for all, or none.
   [[nodiscard]] matrix<T> nothing_mixed(std::size_t l, const layer_weights<T>& w) {
     matrix<T> sums;
-    if (dropped_.means != nullptr) {
-      sums.resize_uninitialised(tokens_, config_.heads * config_.head_width);
-      for (std::size_t t = 0; t < tokens_; ++t) {
-        const std::span<const T> mean = dropped_.means->mixed(l, t);
+    if (dropped_.means != nullptr || dropped_.mass != nullptr) {
+      const bool one = dropped_.mass != nullptr && dropped_.mass->targets() == 1;
+      sums.resize_uninitialised(one ? 1 : tokens_, config_.heads * config_.head_width);
+      for (std::size_t t = 0; t < sums.rows(); ++t) {
+        const std::span<const T> mean =
+            dropped_.mass != nullptr ? dropped_.mass->of(l, t) : dropped_.means->mixed(l, t);
         std::copy(mean.begin(), mean.end(), sums.row(t).begin());
       }
     } else if (!w.output_bias.empty() || config_.post_norms) {

@@ -67,7 +67,9 @@ struct trace_description {
   std::string score = "l1";                                   // the rule that the trace was made with
   rule_settings settings{};                                   // of leverage and random
   std::string masks{};            // the file that the masks come from; empty: they were found
-  std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample"
+  std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample", "mass-mean"
+  bool frozen_pattern = false;    // whether masked runs used the plain run's attention weights,
+  bool rescaled_nodes = false;    // and gave nodes their norms there
   std::string sensitivity{};      // where the sensitivities of nodes come from; empty: the score needs none
 };
 
@@ -174,6 +176,8 @@ template <class T>
                     {"attention_mask", name_of(options.attention)},
                     {"score", description.score},
                     {"ablation", description.ablation},
+                    {"frozen_pattern", description.frozen_pattern},
+                    {"rescaled_nodes", description.rescaled_nodes},
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};
   out["options"]["leverage_k"] = description.score == "leverage" ? json(description.settings.k) : json();

@@ -59,9 +59,13 @@ class level_nodes {
   }
 
   /// What the sources of one head contribute for each weight and scale: (sources, width).
-  void head_vectors(const attention_parts<T>& parts, std::size_t heads, std::size_t head, matrix<T>& vectors) const {
+  /// minus:      factored.
+  void head_vectors(const minus_dropped<T>& minus, const attention_parts<T>& parts, std::size_t layer,
+                    std::size_t heads, std::size_t head, matrix<T>& vectors) const {
+    matrix<T> storage;
     vectors.resize_uninitialised(parts.values.rows, parts.output.cols);
-    product<T>(values_of(parts, heads, head), output_of(parts, heads, head), vectors);
+    product<T>(minus.of_sources(layer, head, values_of(parts, heads, head), storage), output_of(parts, heads, head),
+               vectors);
     through_norms(parts, vectors);
   }
 

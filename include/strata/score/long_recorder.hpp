@@ -97,7 +97,7 @@ class score_factors {
         layer.of_sources.resize_uninitialised(graph_.heads(), graph_.tokens());
         parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
           matrix<T> vectors;
-          nodes.head_vectors(*attention, graph_.heads(), h, vectors);
+          nodes.head_vectors(minus_, *attention, graph_.layer_of(nodes.level()), graph_.heads(), h, vectors);
           rule_.source_factors(std::as_const(vectors).view(), layer.of_sources.row(h));
         });
         layer.of_targets.clear();

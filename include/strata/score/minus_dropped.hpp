@@ -2,6 +2,7 @@
 /// an edge really takes away from its node. In head width, before W_O:
 ///
 ///   zero ablation   a · v                        a vector of the source, times a weight: factored
+///   mass means      a · (v − ō[h])               the same; with causal means a vector of every edge
 ///   means           a · v − mean[h, t, s]        a vector of every edge
 #pragma once
 
@@ -20,21 +21,30 @@ template <class T>
 class minus_dropped {
  public:
   minus_dropped() = default;
-  explicit minus_dropped(const ablation<T>& dropped) : means_(dropped.means) {}
+  explicit minus_dropped(const ablation<T>& dropped) : means_(dropped.means), mass_(dropped.mass) {}
 
   /// Whether an edge's difference is its weight times a vector of its source, so that the scores of one head factor.
-  /// What stands for dropped edges in proportion to their weights belongs here: its vector is subtracted from `values`
-  /// before W_O.
-  [[nodiscard]] bool factored() const { return means_ == nullptr; }
+  [[nodiscard]] bool factored() const { return means_ == nullptr && (mass_ == nullptr || mass_->targets() == 1); }
+
+  /// The vectors of one head's sources where they are factored: values, or a copy of them minus ō in `storage`.
+  [[nodiscard]] matrix_view<const T> of_sources(std::size_t layer, std::size_t head, matrix_view<const T> values,
+                                                matrix<T>& storage) const {
+    if (mass_ == nullptr) return values;
+    storage = matrix<T>(values);
+    for (std::size_t s = 0; s < storage.rows(); ++s) subtract(storage.row(s), mass_->of(layer, 0, head));
+    return storage.view();
+  }
 
   /// Of one head's edges into a target: (target + 1, head_width). weights: (sources) of the target.
   void differences(std::size_t layer, std::size_t head, std::size_t target, std::span<const T> weights,
                    matrix_view<const T> values, matrix<T>& out) const {
-    const matrix_view<const T> means = means_->attention(layer, head, target);
     out.resize_uninitialised(target + 1, values.cols);
     for (std::size_t s = 0; s <= target; ++s) {
+      const T own = means_ != nullptr ? T{1} : weights[s];
+      const std::span<const T> mean =
+          means_ != nullptr ? means_->attention(layer, head, target).row(s) : mass_->of(layer, target, head);
       const std::span<T> to = out.row(s);
-      for (std::size_t j = 0; j < to.size(); ++j) to[j] = weights[s] * values(s, j) - means(s, j);
+      for (std::size_t j = 0; j < to.size(); ++j) to[j] = weights[s] * values(s, j) - own * mean[j];
     }
   }
 
@@ -51,12 +61,19 @@ class minus_dropped {
 
   /// Throws:   strata::option_error for what stands for edges of another graph, or of other widths.
   void require(const graph& edges, std::size_t width, std::size_t head_width) const {
-    if (means_ == nullptr) return;
-    const model_shape& shape = means_->shape();
-    if (edges.layers() != shape.layers || edges.heads() != shape.heads || edges.block() != shape.block ||
-        width != shape.width || head_width != means_->head_width())
-      raise<option_error>("the means of dropped edges are of a model of another shape");
-    means_->require(shape, edges.tokens());
+    const auto same = [&](const model_shape& shape, std::size_t of_heads) {
+      if (edges.layers() != shape.layers || edges.heads() != shape.heads || edges.block() != shape.block ||
+          width != shape.width || head_width != of_heads)
+        raise<option_error>("the means of dropped edges are of a model of another shape");
+    };
+    if (means_ != nullptr) {
+      same(means_->shape(), means_->head_width());
+      means_->require(means_->shape(), edges.tokens());
+    }
+    if (mass_ != nullptr) {
+      same(mass_->shape(), mass_->head_width());
+      mass_->require(mass_->shape(), edges.tokens(), head_width);
+    }
   }
 
  private:
@@ -65,6 +82,7 @@ class minus_dropped {
   }
 
   const edge_means<T>* means_ = nullptr;
+  const mass_means<T>* mass_ = nullptr;
 };
 
 }  // namespace strata::detail

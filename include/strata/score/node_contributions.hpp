@@ -34,8 +34,9 @@ class node_contributions {
         minus_(minus) {
     if (attention == nullptr || !minus.factored()) return;
     vectors_.resize(graph.heads());
-    parallel_for(threads, graph.heads(),
-                 [&](std::size_t h) { nodes.head_vectors(*attention, graph.heads(), h, vectors_[h]); });
+    parallel_for(threads, graph.heads(), [&](std::size_t h) {
+      nodes.head_vectors(minus, *attention, graph.layer_of(nodes.level()), graph.heads(), h, vectors_[h]);
+    });
   }
 
   /// The contributions to node i of the level, (edges, width), in edge order.

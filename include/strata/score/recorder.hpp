@@ -91,7 +91,7 @@ class stored_scores {
     if (!minus_.factored()) return score_differences(nodes, parts);
     parallel_for(threads_, graph_.heads(), [&](std::size_t h) {
       matrix<T> vectors, scores, gathered;
-      nodes.head_vectors(parts, graph_.heads(), h, vectors);
+      nodes.head_vectors(minus_, parts, graph_.layer_of(nodes.level()), graph_.heads(), h, vectors);
       scores.resize_uninitialised(nodes.size(), graph_.tokens());
       const head_contributions<T> head{rows_of(pattern_.head(h), nodes.tokens(), gathered), nodes.scales(), vectors,
                                        nodes.values()};
@@ -145,7 +145,7 @@ class recorder : public detail::recorded_calls<T, detail::stored_scores<T, Rule>
  public:
   /// tolerance: of the self-check, relative to Σ|a·u| + |b|.
   /// threads:   the bits are the same for any number.
-  /// dropped:   with means, an edge is scored by what it contributes minus its mean; the node's value stays that of the run.
+  /// dropped:   with means, an edge is scored by what it contributes minus what stands for it; the node's value stays that of the run.
   ///            Takes a product for each head and target, tokens² · heads · head_width · width operations a layer.
   explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4, std::size_t threads = 1,
                     const ablation<T>& dropped = {})

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "strata/graph/edge_mask.hpp"
+#include "strata/graph/fed_nodes.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/search/walk_back.hpp"
 
@@ -21,21 +21,10 @@ enum class connection : std::uint8_t { to_output, from_input };
   const graph edges = mask.edges_of();
   if (wanted == connection::to_output)
     return detail::walk_back(edges, [&](node n, auto keep) { mask.for_each(n, keep); });
-  std::vector<std::vector<bool>> fed(edges.levels() + 1, std::vector<bool>(edges.tokens()));  // from an embedding
-  fed[0].assign(edges.tokens(), true);
-  const auto source_is_fed = [&](node n, std::size_t index) {
-    return fed[n.level - 1][edges.source_of(n, index).token];
-  };
-  for (std::size_t level = 1; level <= edges.levels(); ++level)
-    for (std::size_t token = 0; token < edges.tokens(); ++token) {
-      const node n{level, token};
-      mask.for_each(n, [&](std::size_t index) {
-        if (source_is_fed(n, index)) fed[level][token] = true;
-      });
-    }
+  const fed_nodes fed(mask);
   return detail::walk_back(edges, [&](node n, auto keep) {
     mask.for_each(n, [&](std::size_t index) {
-      if (source_is_fed(n, index)) keep(index);
+      if (fed(edges.source_of(n, index))) keep(index);
     });
   });
 }
