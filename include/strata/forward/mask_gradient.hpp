@@ -188,6 +188,11 @@ class mask_gradient {
     for (std::size_t t = 0; t < gx.rows; ++t) node_norms_(0, t) = norm_of(gx.row(t));
   }
 
+  /// Whether the node (level, token) has a value; one that is not active is the zero vector, and its derivatives are 0.
+  [[nodiscard]] bool active(std::size_t level, std::size_t token) const {
+    return level == 0 || active(node{level, token});
+  }
+
   /// What the run gave; the hooks are used up.
   [[nodiscard]] run_gradient<T> take(std::vector<T> logits) {
     return {std::move(logits), std::move(of_mask_), std::move(node_norms_)};

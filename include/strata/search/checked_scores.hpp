@@ -28,4 +28,16 @@ void check_numbers(node n, std::span<const T> scores) {
     raise<numeric_error>("level ", n.level, ", token ", n.token, ": the score of an incoming edge is not a number");
 }
 
+/// what: of the values in the message, "score" or "gradient".
+/// Throws: strata::numeric_error for a value that is NaN or an infinity.
+template <class T>
+void check_finite(const graph& graph, const char* what, std::span<const T> values) {
+  for (std::size_t e = 0; e < values.size(); ++e)
+    if (!(values[e] - values[e] == 0)) {
+      const node n = graph.target_of(e);
+      raise<numeric_error>("level ", n.level, ", token ", n.token, ": the ", what, " of an incoming edge is ",
+                           values[e], ", expected a finite number");
+    }
+}
+
 }  // namespace strata::detail
