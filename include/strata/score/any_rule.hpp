@@ -27,9 +27,9 @@ inline constexpr std::array<std::string_view, 10> rule_names{
 
 /// What some rules have beside their name.
 struct rule_settings {
-  std::size_t k = 3;            // of leverage
-  std::uint64_t seed = 0;       // of random
-  node_sensitivities of_nodes;  // of sensitivity and share_sensitivity, which score nothing without
+  std::size_t k = 3;              // of leverage
+  std::uint64_t seed = 0;         // of random
+  node_sensitivities of_nodes{};  // of sensitivity and share_sensitivity, which score nothing without
 };
 
 /// Whether the rule of that name needs rule_settings::of_nodes.
