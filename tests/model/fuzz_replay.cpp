@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/fuzz_config_json.hpp"
+#include "model/fuzz_mass_means_file.hpp"
 #include "model/fuzz_means_file.hpp"
 #include "model/fuzz_safetensors.hpp"
 #include "model/fuzz_safetensors_header.hpp"
@@ -157,6 +158,30 @@ TEST_CASE("a file of means that is cut off or damaged is refused, or as good as 
       bytes damaged = whole;
       damaged[at] = static_cast<std::uint8_t>(value);
       refused += fuzz_means_file(damaged) ? 0 : 1;
+    }
+  CHECK(refused > 500);
+}
+
+TEST_CASE("a file of mean outputs of heads that is cut off or damaged is refused, or as good as a whole one") {
+  const strata::model_shape shape{2, 2, 3, 4, 5, strata::block_kind::sequential};
+  strata::matrix<float> values(2, 6);
+  for (std::size_t i = 0; i < 12; ++i) values.values()[i] = static_cast<float>(i);
+  const strata::stored_mass_means means{strata::mass_means<float>(shape, values), {{1, 3}, {1, 2, 3, 4}}, 7};
+  bytes whole;
+  strata::write_mass_means(means, [&](std::span<const std::byte> piece) {
+    for (const std::byte b : piece) whole.push_back(static_cast<std::uint8_t>(b));
+  });
+  REQUIRE(fuzz_mass_means_file(whole));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    CAPTURE(length);
+    REQUIRE_FALSE(fuzz_mass_means_file(first_of(whole, length)));
+  }
+  std::size_t refused = 0;
+  for (std::size_t at = 0; at < header_end(whole) + 8 * strata::detail::mass_shape_numbers; ++at)
+    for (const int value : {0, 2, 0x31, 0xFF}) {
+      bytes damaged = whole;
+      damaged[at] = static_cast<std::uint8_t>(value);
+      refused += fuzz_mass_means_file(damaged) ? 0 : 1;
     }
   CHECK(refused > 500);
 }
