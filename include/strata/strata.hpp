@@ -41,6 +41,7 @@
 #include "strata/graph/fed_nodes.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/graph/shape.hpp"
+#include "strata/masked_divergence.hpp"
 #include "strata/measure/average_curve.hpp"
 #include "strata/measure/circuit_metrics.hpp"
 #include "strata/measure/correlation.hpp"

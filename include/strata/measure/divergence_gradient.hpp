@@ -27,6 +27,14 @@ inline constexpr std::array<std::string_view, 3> objective_names{"kl", "jensen_s
   return objective_names[static_cast<std::size_t>(which)];
 }
 
+/// The divergence that is named, as divergence.hpp has it.
+template <class T, class Arch = detail::default_arch>
+[[nodiscard]] double divergence(objective which, std::span<const T> p_logits, std::span<const T> q_logits) {
+  if (which == objective::kl) return kl_divergence<T, Arch>(p_logits, q_logits);
+  return which == objective::jensen_shannon ? jensen_shannon<T, Arch>(p_logits, q_logits)
+                                            : total_variation<T, Arch>(p_logits, q_logits);
+}
+
 namespace detail {
 
 /// p, q and Δ = ln p − ln q of each token.
@@ -107,8 +115,7 @@ template <class T, class Arch = detail::default_arch>
     const double q = tokens.q(i);
     gradient[i] = q > 0 ? static_cast<T>(q * ((slope(i) - of_top) - mean)) : T{0};
   }
-  return which == objective::jensen_shannon ? jensen_shannon<T, Arch>(p_logits, q_logits)
-                                            : total_variation<T, Arch>(p_logits, q_logits);
+  return divergence<T, Arch>(which, p_logits, q_logits);
 }
 
 }  // namespace strata
