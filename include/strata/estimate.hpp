@@ -39,7 +39,8 @@ struct rule_footprint {
 struct time_estimate {
   double record = 0;
   double order = 0;
-  double sweep = 0;  // an upper bound: one for each size; equal rows and idle nodes make it less
+  double search = 0;  // of nested swap, an upper bound
+  double sweep = 0;   // an upper bound: one for each size; equal rows and idle nodes make it less
   double total = 0;
 };
 
@@ -114,6 +115,12 @@ struct trace_counts {
     of_trace.recorded = of.numbers * (of.heads + threads) * of.tokens * of.tokens;
     of_trace.order = std::max(searched, sorted);
   }
+  if (options.swap) {
+    // Scores, mask values, derivatives, their order and ranks; a run forward and back keeps what every layer computed.
+    const double rows = static_cast<double>(pass.gradient_row) + 6 * of.width + 2 * of.heads * of.tokens;
+    of_trace.order = std::max(of_trace.order + 8 * of.edges, (5 * of.numbers + 32) * of.edges) +
+                     of.numbers * of.layers * of.tokens * rows;
+  }
   of_trace.strata = 8 * of.largest + (5 * of.sizes + 16) * of.nodes;
   const selection how = options.select.how;
   const bool one_mask = how == selection::threshold || how == selection::nucleus;
@@ -154,7 +161,13 @@ struct trace_counts {
   const double asked = recomputed ? 1 + std::log2(1 + of.taken / std::max(1.0, of.layers * of.tokens) / 32) : 1;
   time.order = ((recomputed ? alone * weights * asked : 0) + of_an_edge * of.edges * asked) / plain;
   time.sweep = of.sizes;
-  time.total = time.record + time.order + time.sweep;
+  if (options.swap) {
+    constexpr double of_a_gradient = 2.5;
+    auto evaluations = static_cast<double>(options.swap->sizes.size() * (1 + options.swap->rounds));
+    if (options.swap->budget > 0) evaluations = std::min(evaluations, static_cast<double>(options.swap->budget));
+    time.search = of_a_gradient * evaluations;
+  }
+  time.total = time.record + time.order + time.search + time.sweep;
   return time;
 }
 
@@ -164,6 +177,7 @@ namespace detail {
 [[nodiscard]] inline const char* why_stored(const pass_footprint& pass, const trace_options& options,
                                             const rule_footprint& rule) {
   if (options.keep_scores) return "the scores are to be kept";
+  if (options.swap) return "a nested swap search starts from all of them";
   if (options.select.how == selection::top_scores) return "the best of all are looked for";
   if (!rule.recomputed)
     return options.minus_dropped ? "contributions minus means do not factor" : "the rule does not factor";

@@ -20,12 +20,14 @@
 #include "strata/evaluate.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/forward/footprint.hpp"
+#include "strata/forward/gradient_hooks.hpp"
 #include "strata/forward/hooks.hpp"
 #include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
 #include "strata/graph/edge_mask.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
+#include "strata/masked_divergence.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/faithfulness.hpp"
 #include "strata/score/check_forward_pass.hpp"
@@ -33,6 +35,7 @@
 #include "strata/score/long_recorder.hpp"
 #include "strata/score/recorder.hpp"
 #include "strata/score/rule.hpp"
+#include "strata/search/nested_swap.hpp"
 #include "strata/select.hpp"
 #include "strata/trace_options.hpp"
 
@@ -42,11 +45,13 @@ template <class T>
 struct trace_result {
   graph edges;
   std::vector<token_id> tokens{};
-  std::vector<T> logits{};         // of the plain run, last token: (vocabulary)
-  double entropy = 0;              // of P, nats
-  double self_check = 0;           // largest relative error of the recorded run
-  std::vector<T> scores{};         // (E), if they were to be kept
-  edge_order order{};              // as long as the largest size needs; empty where the selection makes none
+  std::vector<T> logits{};      // of the plain run, last token: (vocabulary)
+  double entropy = 0;           // of P, nats
+  double self_check = 0;        // largest relative error of the recorded run
+  std::vector<T> scores{};      // (E), if they were to be kept
+  edge_order order{};           // as long as the largest size needs; empty where the selection makes none
+  std::size_t evaluations = 0;  // of nested swap search, and what it found at each of its sizes
+  std::vector<swap_step> swaps{};
   std::vector<edge_mask> masks{};  // (curve), where the traces are no prefixes of the order
   std::vector<trace_point> curve{};
   matrix<T> final_states{};  // (curve, width): what the unembedding reads at each size, if they were to be kept
@@ -78,6 +83,32 @@ namespace detail {
   return tokens;
 }
 
+// Scores of which a best-first search gives the order back: every prefix of it is connected to the output.
+[[nodiscard]] inline std::vector<double> falling_ranks(const edge_order& order) {
+  std::vector<double> ranks(order.size());
+  for (std::size_t i = 0; i < order.size(); ++i) ranks[static_cast<std::size_t>(order[i])] = -static_cast<double>(i);
+  return ranks;
+}
+
+template <class Model, class T, class Told>
+[[nodiscard]] swap_result swapped(Model& model, std::span<const token_id> tokens, const trace_result<T>& plain,
+                                  std::vector<T> scores, const trace_options& options, const ablation<T>& dropped,
+                                  Told told) {
+  if constexpr (differentiable_forward_pass<Model>) {
+    swap_options swap = *options.swap;
+    swap.progress = [told](std::size_t done, std::size_t total) {
+      told(done, total);
+      return true;
+    };
+    const masked_divergence<Model> evaluate(model, tokens, plain.logits, options.swap_objective, dropped);
+    return nested_swap<T>(plain.edges, std::span<const T>(scores), evaluate, swap);
+  } else {
+    raise<option_error>(
+        "nested swap search needs gradients, and this forward pass has none: it has to offer forward_backward() "
+        "(forward/gradient_hooks.hpp)");
+  }
+}
+
 }  // namespace detail
 
 /// Records, scores, orders, evaluates. Where the scores of all edges would take more than options.max_memory, weights
@@ -86,7 +117,7 @@ namespace detail {
 /// Throws:   strata::option_error for a prompt, target or sizes out of range, or a trace that takes more memory than it
 ///           may; strata::contract_error for a forward pass that breaks the contract or does not add up;
 ///           strata::numeric_error for NaN or infinity; strata::cancelled when progress says so.
-/// Cost:     one recorded run, the search, and one sweep over the different numbers of edges, or a masked run for each
+/// Cost:     one recorded run, the search (with options.swap its evaluations, each a run forward and back), and one sweep over the different numbers of edges, or a masked run for each
 ///           where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
@@ -113,6 +144,9 @@ template <forward_pass Model, class Rule = l1>
   const memory_estimate plan = plan_memory(shape, footprint_of(model), tokens.size(), options,
                                            {recomputed_rule<Rule, T> && !minus_dropped, node_rule<Rule, T>}, sizeof(T));
   const graph edges(shape, tokens.size());
+  if (options.swap && options.select.how != selection::best_first)
+    raise<option_error>("nested swap search gives an order of its own, which a selection of ",
+                        name_of(options.select.how), " does not use");
   options.select.frozen.check(edges);
   trace_result<T> result{edges, {tokens.begin(), tokens.end()}};
   if (options.check) {
@@ -147,7 +181,15 @@ template <forward_pass Model, class Rule = l1>
         recorded(recorder<T, Rule>(edges, rule, 1e-4, options.threads, minus_dropped ? dropped : ablation<T>()))
             .take_scores();
     if (options.keep_scores) result.scores = scores;
-    selected = select_edges<T>(edges, std::move(scores), counts, options.select);
+    if (options.swap) {
+      const auto told = [&](std::size_t done, std::size_t total) { report("search", done, total); };
+      swap_result found = detail::swapped(model, tokens, result, std::move(scores), options, dropped, told);
+      result.evaluations = found.evaluations;
+      result.swaps = std::move(found.steps);
+      selected = select_edges<double>(edges, detail::falling_ranks(found.order), counts, options.select);
+    } else {
+      selected = select_edges<T>(edges, std::move(scores), counts, options.select);
+    }
   }
 
   const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;

@@ -17,8 +17,9 @@ struct pass_footprint {
   std::size_t sweep_row = 0;   // what a sweep holds at once for each row that it computes; 0: there is no sweep
   std::size_t block_row = 0;   // what its MLP holds beside four rows, for each of at most block_rows rows
   std::size_t block_rows = 0;
-  std::size_t fixed = 0;  // what a run holds whatever the prompt
-  double products = 0;    // multiplications with weights for each token
+  std::size_t fixed = 0;         // what a run holds whatever the prompt
+  std::size_t gradient_row = 0;  // what a run forward and back keeps for each token and layer beside attention weights
+  double products = 0;           // multiplications with weights for each token
 };
 
 /// A pass that says what it takes. Only one whose footprint has a source can trace prompts whose scores are too many to

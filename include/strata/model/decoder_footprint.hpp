@@ -31,6 +31,7 @@ namespace strata {
           .block_row = hidden + 2 * width,
           .block_rows = mlp_block_rows(config),
           .fixed = layer + std::min(unembedding, config.vocabulary * width) * threads,
+          .gradient_row = 3 * width + 2 * queries + 3 * keys + hidden + config.mlp_width,
           .products = static_cast<double>(config.layers) * static_cast<double>(layer)};
 }
 
