@@ -41,6 +41,7 @@ struct arguments {
   std::string select = "best_first";
   std::optional<std::string> score;
   std::optional<std::string> leverage_k, seed, tau, freeze;
+  std::optional<std::string> search, budget, objective;
   std::optional<std::string> sensitivity, sensitivity_of;
   bool minus_dropped = false;
   bool inverse = false, published = false, states = false, components = false;
@@ -108,7 +109,48 @@ inline std::size_t memory_bound_of(const arguments& given) {
   return static_cast<std::size_t>(bytes);
 }
 
-inline std::string score_of(const arguments& given) { return given.score.value_or("l1"); }
+// Whether the search goes by what the prediction depends on.
+inline bool searches_by_gradient(const arguments& given) { return given.search.value_or("greedy") != "greedy"; }
+
+inline std::string score_of(const arguments& given) {
+  return given.score.value_or(searches_by_gradient(given) ? "sensitivity" : "l1");
+}
+
+// Refuses options that do not go together.
+inline void check_search(const arguments& given) {
+  using strata::option_error;
+  using strata::raise;
+  const std::string search = given.search.value_or("greedy");
+  for (const auto& [option, is_given] :
+       {std::pair("--budget", given.budget.has_value()), std::pair("--objective", given.objective.has_value())})
+    if (is_given && search != "nested-swap") raise<option_error>(option, " goes with --search nested-swap");
+  if (search == "greedy") return;
+  if (search == "sensitivity" && !strata::needs_sensitivities(score_of(given)))
+    raise<option_error>("--search sensitivity goes with --score sensitivity and share_sensitivity, not ",
+                        score_of(given));
+  if (given.select != "best_first" && (search == "nested-swap" || given.select == "random_connected"))
+    raise<option_error>("--search ", search, " gives an order of edges, which --select ", given.select,
+                        " does not use");
+  if (given.published) raise<option_error>("--published is about the greedy search");
+}
+
+inline std::optional<strata::swap_options> swap_of(const arguments& given) {
+  if (given.search.value_or("greedy") != "nested-swap") return std::nullopt;
+  strata::swap_options swap;
+  if (given.budget) {
+    swap.budget = number_of<std::size_t>("--budget", *given.budget);
+    if (swap.budget < 2)
+      strata::raise<strata::option_error>("--budget: ", swap.budget,
+                                          ", expected at least 2: a gradient, and a try of what it says");
+  }
+  return swap;
+}
+
+inline strata::objective objective_of(const arguments& given) {
+  for (std::size_t i = 0; i < strata::objective_names.size(); ++i)
+    if (given.objective == strata::objective_names[i]) return static_cast<strata::objective>(i);
+  return strata::objective::kl;
+}
 
 inline strata::rule_settings rule_settings_of(const arguments& given) {
   strata::rule_settings settings;
@@ -192,7 +234,9 @@ inline strata::trace_options options_of(const arguments& given) {
   if (given.target) options.target = number_of<strata::token_id>("--target", *given.target);
   options.attention = attention_mask_of(given);
   options.select = selection_of(given);
-  options.minus_dropped = given.minus_dropped;
+  options.minus_dropped = given.minus_dropped || (searches_by_gradient(given) && given.ablation != "zero");
+  options.swap = swap_of(given);
+  options.swap_objective = objective_of(given);
   return options;
 }
 

@@ -40,7 +40,7 @@ inline void check_ablation(const arguments& given) {
     raise<option_error>("--resample-text and --resample-tokens: only one of them");
   if (given.minus_dropped && given.ablation == "zero")
     raise<option_error>(
-        "--minus-dropped goes with --ablation mean and --ablation resample: under zero ablation nothing "
+        "--minus-dropped goes with --ablation mean, resample and mass-mean: under zero ablation nothing "
         "stands for a dropped edge");
   if (given.ablation != "zero" && attention_mask_of(given) != strata::attention_mask::after_softmax)
     raise<option_error>("--ablation ", given.ablation, " goes with --attention-mask after_softmax only",

@@ -76,7 +76,9 @@ class opened_model {
     options.max_memory = shares.trace;
     static_cast<void>(strata::plan_memory(shape(), strata::decoder_footprint(config(), options.threads), length,
                                           options, rule_of(given), sizeof(float)));
-    return strata::decoder<float>(std::move(described_), {.max_memory = shares.weights, .threads = options.threads});
+    return strata::decoder<float>(
+        std::move(described_),
+        {.max_memory = shares.weights, .gradient_memory = shares.trace / 2, .threads = options.threads});
   }
 
   /// Of the loaded model; needs this object as long as it is used.

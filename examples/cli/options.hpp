@@ -24,7 +24,16 @@ class options {
     prompt(to);
     sizes(to);
     text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
-    one_of(text(to, "--score", given_.score, "RULE", "How edges are ranked: l1 (default), " + list(strata::rule_names)),
+    one_of(text(to, "--search", given_.search, "HOW",
+                "greedy (default): the largest contributions first; sensitivity: those that the prediction depends on, "
+                "which takes a backward pass; nested-swap: swaps edges along gradients too, about 30 backward passes"),
+           std::vector<std::string>{"greedy", "sensitivity", "nested-swap"});
+    text(to, "--budget", given_.budget, "N", "For --search nested-swap: try at most N masks (default: 32)");
+    one_of(text(to, "--objective", given_.objective, "WHAT",
+                "For --search nested-swap: what it makes small, kl (default), jensen_shannon, total_variation"),
+           strata::objective_names);
+    one_of(text(to, "--score", given_.score, "RULE",
+                "How edges are ranked: l1 (default of --search greedy), " + list(strata::rule_names)),
            strata::rule_names);
     text(to, "--leverage-k", given_.leverage_k, "K", "For --score leverage: so many singular vectors (default: 3)");
     named(

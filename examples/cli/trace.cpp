@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arguments.hpp"
+#include "better_search.hpp"
 #include "commands.hpp"
 #include "dropped_edges.hpp"
 #include "graph_files.hpp"
@@ -24,6 +25,7 @@ namespace cli {
 void trace(const arguments& given) {
   require_one_prompt(given);
   check_ablation(given);
+  check_search(given);
   check_sensitivity(given);
   if (given.seed && score_of(given) != "random" && given.select != "random_connected")
     strata::raise<strata::option_error>("--seed goes with --score random and --select random_connected");
@@ -72,6 +74,7 @@ void trace(const arguments& given) {
   const trace_printer print(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO));
   print.print(result, options.target, given.inverse);
   if (circuit) print.print_circuit(result, *circuit, metric->name);
+  suggest_search(given, model, result, options, ablated);
 }
 
 }  // namespace cli

@@ -52,13 +52,13 @@ TEST_CASE("the keys are these and no others; a new one goes into docs/json.md") 
   const json out = golden().parsed();
   CHECK(keys_of(out) == std::set<std::string>{"schema", "version", "model", "options", "tokens", "pieces",
                                               "edges_total", "self_check", "entropy", "density", "tv_area", "top",
-                                              "smallest", "curve"});
+                                              "smallest", "swap", "curve"});
   CHECK(keys_of(out["model"]) ==
         std::set<std::string>{"layers", "heads", "width", "vocabulary", "context", "block", "path", "parameters"});
   CHECK(keys_of(out["options"]) == std::set<std::string>{"sizes", "attention_mask", "score", "ablation",
                                                          "frozen_pattern", "rescaled_nodes", "target", "check",
                                                          "selection", "tau", "seed", "leverage_k", "frozen", "inverse",
-                                                         "masks", "published", "sensitivity", "minus_dropped"});
+                                                         "masks", "published", "sensitivity", "minus_dropped", "swap"});
   CHECK(keys_of(out["top"][0]) == std::set<std::string>{"token", "piece", "probability"});
   CHECK(keys_of(out["smallest"]) == std::set<std::string>{"tv", "kl", "nucleus"});
   CHECK(keys_of(out["curve"][0]) == std::set<std::string>{"size", "edges", "kl", "tv", "js", "top1", "nucleus",

@@ -138,6 +138,30 @@ struct json_piece {
   return out;
 }
 
+/// What nested swap search was to do, and what it found.
+[[nodiscard]] inline nlohmann::ordered_json json_of(const swap_options& swap, objective which) {
+  return {{"objective", name_of(which)},
+          {"sizes", swap.sizes},
+          {"rounds", swap.rounds},
+          {"swapped", swap.swapped},
+          {"widen", swap.widen},
+          {"narrow", swap.narrow},
+          {"budget", swap.budget == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(swap.budget)}};
+}
+[[nodiscard]] inline nlohmann::ordered_json json_of(const std::vector<swap_step>& steps, std::size_t evaluations) {
+  nlohmann::ordered_json out{{"evaluations", evaluations}, {"steps", nlohmann::ordered_json::array()}};
+  for (const swap_step& step : steps) {
+    nlohmann::ordered_json found{
+        {"size", step.size}, {"edges", step.edges}, {"first", nullptr}, {"last", nullptr}, {"accepted", step.accepted}};
+    if (step.first == step.first) {  // not NaN: evaluated
+      found["first"] = step.first;
+      found["last"] = step.last;
+    }
+    out["steps"].push_back(std::move(found));
+  }
+  return out;
+}
+
 /// First sizes at which a measure is below 0.5, 0.2, 0.1, 0.05; null where it never is, and of an inverse.
 template <class T, class Value>
 [[nodiscard]] nlohmann::ordered_json smallest_of(const trace_result<T>& result, bool inverse, Value value) {
@@ -198,6 +222,7 @@ template <class T>
                                  {"keep_residuals", select.keep_residuals},
                                  {"published_ways", select.published_ways},
                                  {"round_to_half", select.round_to_half}};
+  out["options"]["swap"] = options.swap ? detail::json_of(*options.swap, options.swap_objective) : json();
   out["tokens"] = result.tokens;
   if (description.piece) {
     json pieces = json::array();
@@ -239,6 +264,7 @@ template <class T>
   if (!measured.empty() && !options.select.inverse) recovered = recovery(measured_sizes, measured);
   for (std::size_t k = 0; k < recovered.size(); ++k)
     out["smallest"]["nucleus"][std::to_string(recovered_percents[k])] = recovered[k] ? json(*recovered[k]) : json();
+  out["swap"] = options.swap ? detail::json_of(result.swaps, result.evaluations) : json();
   out["curve"] = json::array();
   for (const trace_point& point : result.curve) out["curve"].push_back(detail::json_of(point, description));
   return out;

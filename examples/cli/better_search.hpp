@@ -1,0 +1,49 @@
+// Whether a search by gradients finds a much smaller trace than the greedy one: it is tried, and said if so.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "arguments.hpp"
+#include "on_screen.hpp"
+#include "strata/forward/ablation.hpp"
+#include "strata/measure/curve.hpp"
+#include "strata/model/decoder.hpp"
+#include "strata/node_sensitivity.hpp"
+#include "strata/score/sensitivity.hpp"
+#include "strata/trace.hpp"
+
+namespace cli {
+
+// Takes up to 33 runs forward and back, about as long as the trace itself: only where the prompt is short.
+inline void suggest_search(const arguments& given, const strata::decoder<float>& model,
+                           const strata::trace_result<float>& greedy, strata::trace_options options,
+                           const strata::ablation<float>& dropped) {
+  constexpr std::size_t longest = 32;  // tokens
+  constexpr double faithful = 0.2;
+  const auto variation = [](const strata::faithfulness& m) { return m.total_variation; };
+  if (given.search || given.score || given.published || given.inverse || given.freeze || given.select != "best_first" ||
+      given.attention_mask || greedy.tokens.size() > longest)
+    return;
+  const strata::trace_point* const found = greedy.smallest_below(faithful, variation);
+  const double bound = (found == nullptr ? 1 : found->size) / 2;
+  std::erase_if(options.sizes, [bound](double size) { return size > bound; });
+  if (options.sizes.empty()) return;
+  options.check = options.keep_scores = options.keep_states = options.keep_logits = false;
+  options.minus_dropped = true;
+  options.swap.emplace();
+  std::erase_if(options.swap->sizes, [bound](double size) { return size > bound; });
+  const strata::sensitivity rule{strata::node_sensitivities_of(model, greedy.tokens)};
+  const auto better = strata::trace(model, std::span<const strata::token_id>(greedy.tokens), options, rule, dropped);
+  const strata::trace_point* const smaller = better.smallest_below(faithful, variation);
+  if (smaller == nullptr) return;
+  std::printf("\nA search by gradients finds a faithful trace of size %s%s: add --search nested-swap\n",
+              size_text(smaller->size).c_str(),
+              found == nullptr ? "" : (", where the greedy one needs " + size_text(found->size)).c_str());
+}
+
+}  // namespace cli
