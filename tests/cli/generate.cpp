@@ -179,7 +179,7 @@ TEST_CASE("end-of-text ends it, and is in the table but not in the text") {
   REQUIRE(ended["steps"].size() == 5);
   CHECK(ended["options"]["ends"] == nlohmann::json::array({whole["steps"][4]["token"]}));
   const auto result = run({"generate", "--model", model.path(), "--text", prompt, "--every", "0"});
-  CHECK(has(result.out, "\"" + end + "\""));
+  CHECK(has(result.out, std::string("\"") + end + "\""));
   CHECK(result.out.ends_with(prompt + " little house in the\n"));
 }
 

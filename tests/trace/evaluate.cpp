@@ -83,8 +83,8 @@ TEST_CASE("a circuit's faithfulness is 0 without edges and 1 with all, for any m
     for (int& token : others[0]) token = (token + 13) % 97;
     const auto means = strata::means_over(s.model, others, s.tokens.size());
     const strata::edge_means<double>* const used = with_means ? &means : nullptr;
-    const auto trace = strata::trace(s.model, s.tokens, options, strata::l1{}, used);
     const strata::ablation<double> dropped(options.attention, used);
+    const auto trace = strata::trace(s.model, s.tokens, options, strata::l1{}, dropped);
     const auto check = [&](const auto& metric) {
       const auto circuit = strata::circuit_of(s.model, trace, metric, dropped);
       REQUIRE(circuit.faithfulness.size() == 5);
