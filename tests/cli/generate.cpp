@@ -186,7 +186,7 @@ TEST_CASE("end-of-text ends it, and is in the table but not in the text") {
 TEST_CASE("token ids, with and without a tokenizer") {
   std::string ids;
   for (const int id : ids_of(json_of({"--text", prompt, "--length", "1"})["prompt"]))
-    ids += (ids.empty() ? "" : ",") + std::to_string(id);
+    ids.append(ids.empty() ? 0 : 1, ',').append(std::to_string(id));
   const auto with = json_of({"--tokens", ids, "--length", "3"});
   CHECK(with["steps"] == json_of({"--text", prompt, "--length", "3"})["steps"]);
   const program::model_copy model;

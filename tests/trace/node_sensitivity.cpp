@@ -178,14 +178,14 @@ TEST_CASE("a trace by sensitivity: scores stored and computed again give the sam
   const std::vector<std::vector<int>> others{{9, 8, 7, 6, 5, 4, 3, 2}};
   const auto means = strata::means_over(model, others, tokens.size());
   options.scores = strata::score_storage::by_memory;
-  const auto plain = strata::trace(model, tokens, options, rule, &means);
+  const auto plain = strata::trace(model, tokens, options, rule, strata::ablation<float>({}, &means));
   options.minus_dropped = true;
-  const auto minus = strata::trace(model, tokens, options, rule, &means);
+  const auto minus = strata::trace(model, tokens, options, rule, strata::ablation<float>({}, &means));
   CHECK(plain.order == stored.order);
   CHECK(minus.order != plain.order);
   CHECK(minus.curve.back().measured.total_variation == 0);
   options.scores = strata::score_storage::recomputed;
-  CHECK_THROWS_WITH_AS(static_cast<void>(strata::trace(model, tokens, options, rule, &means)),
-                       "scores cannot be computed again: contributions minus means do not factor",
-                       strata::option_error);
+  CHECK_THROWS_WITH_AS(
+      static_cast<void>(strata::trace(model, tokens, options, rule, strata::ablation<float>({}, &means))),
+      "scores cannot be computed again: contributions minus means do not factor", strata::option_error);
 }
