@@ -52,10 +52,14 @@ struct arguments {
   bool bos = false, no_bos = false;
   std::optional<std::string> edges, dot, graphml, drawn, masks;  // files of the graph
   std::optional<std::string> mask, noise;                        // evaluate
-  std::optional<std::string> prompt_length;                      // info, reference, calibrate
+  std::optional<std::string> prompt_length;                      // info and those with --prompts
   std::optional<std::string> length, every, temperature, top_p;  // generate
-  std::optional<std::string> prompts, out;                       // reference, calibrate
-  std::optional<std::string> limit;                              // calibrate
+  std::optional<std::string> prompts, out;                       // reference, calibrate, compare-searches
+  std::optional<std::string> limit;                              // calibrate, compare-searches
+  std::optional<std::string> searches;                           // compare-searches
+  bool no_controls = false;
+  bool controls = false;  // trace
+  std::optional<std::string> control_text;
   bool mass_mean = false;
 };
 

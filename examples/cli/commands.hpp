@@ -11,5 +11,6 @@ void generate(const arguments& given);
 void info(const arguments& given);
 void reference(const arguments& given);
 void calibrate(const arguments& given);
+void compare_searches(const arguments& given);
 
 }  // namespace cli

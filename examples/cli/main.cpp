@@ -37,10 +37,16 @@ int main(int argc, char** argv) {
   options.define_generate();
   options.define_reference();
   options.define_calibrate();
+  options.define_compare_searches();
   options.define_info();
   const std::pair<const char*, void (*)(const cli::arguments&)> commands[] = {
-      {"trace", cli::trace},         {"evaluate", cli::evaluate},   {"generate", cli::generate},
-      {"reference", cli::reference}, {"calibrate", cli::calibrate}, {"info", cli::info}};
+      {"trace", cli::trace},
+      {"evaluate", cli::evaluate},
+      {"generate", cli::generate},
+      {"reference", cli::reference},
+      {"calibrate", cli::calibrate},
+      {"compare-searches", cli::compare_searches},
+      {"info", cli::info}};
   try {
     app.parse(argc, argv);
     for (const auto& [name, command] : commands)

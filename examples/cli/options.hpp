@@ -69,6 +69,10 @@ class options {
     named(text(to, "--dot", given_.dot, "FILE", "Write a small trace for Graphviz: the smallest with TV < 0.2"));
     named(text(to, "--graphml", given_.graphml, "FILE", "The same as GraphML"));
     text(to, "--drawn-size", given_.drawn, "SIZE", "Draw this one of the sizes");
+    to->add_flag("--controls", given_.controls,
+                 "Also run what would explain nothing, such as this trace on another prompt (docs/search.md)");
+    text(to, "--control-text", given_.control_text, "TEXT",
+         "The other prompt of --controls, as long or longer (default: random tokens, but for the first)");
     limits(to);
   }
 
@@ -126,6 +130,34 @@ class options {
     text(to, "--limit", given_.limit, "N", "Use only the first N prompts");
     sensitivity_of(to);
     named(text(to, "--out", given_.out, "FILE", "The file to write"))->required();
+    begin_of_text(to);
+    limits(to);
+  }
+
+  void define_compare_searches() {
+    CLI::App* const to =
+        command("compare-searches",
+                "Compare searches over prompts: how far the model is from traces of each size, what the "
+                "searches take, and controls");
+    named(text(to, "--prompts", given_.prompts, "FILE",
+               "One prompt a line, up to a tab; - is standard input. Shorter ones are left out"))
+        ->required();
+    text(to, "--tokens", given_.prompt_length, "N", "Use the first N tokens of each prompt")->required();
+    text(to, "--limit", given_.limit, "N", "Use only the first N prompts that are long enough");
+    text(to, "--searches", given_.searches, "LIST",
+         "Searches beside greedy, parted by commas: sensitivity, share_sensitivity, table (with --sensitivity), "
+         "nested-swap (8 sizes, 3 rounds), nested-swap:SIZESxROUNDS (default: "
+         "sensitivity,share_sensitivity,nested-swap:4x3,nested-swap)");
+    named(text(to, "--sensitivity", given_.sensitivity, "FILE", "For the search table: what strata calibrate wrote"));
+    one_of(text(to, "--objective", given_.objective, "WHAT",
+                "What nested swap makes small: kl (default), jensen_shannon, total_variation"),
+           strata::objective_names);
+    to->add_flag("--no-controls", given_.no_controls, "Leave out the controls, which are of the last search");
+    text(to, "--sizes", given_.sizes, "LIST",
+         "Sizes as shares of all edges, rising, in (0, 1] (default: 0.001,0.003,0.01,0.03,0.1,0.2,0.4,1)");
+    text(to, "--seed", given_.seed, "N", "Of random traces and permutations (default: 0)");
+    ablation(to);
+    named(text(to, "--json", given_.json, "FILE", "Also write everything to this file (docs/json.md)"));
     begin_of_text(to);
     limits(to);
   }

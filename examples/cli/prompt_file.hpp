@@ -1,13 +1,17 @@
 // Prompts of a file, one a line.
 #pragma once
 
+#include <cstddef>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arguments.hpp"
 #include "open_model.hpp"
 #include "prompt.hpp"
+#include "strata/core/error.hpp"
+#include "strata/forward/prompt.hpp"
 #include "strata/graph/shape.hpp"
 
 namespace cli {
@@ -23,5 +27,27 @@ inline std::vector<std::vector<strata::token_id>> prompts_of(const arguments& gi
   }
   return prompts;
 }
+
+// The first `length` tokens of each of them that has so many.
+struct prompts_of_length {
+  std::vector<std::vector<strata::token_id>> tokens;
+  std::size_t too_short = 0;  // prompts that were left out
+
+  // limit: of prompts that are taken; 0: none.
+  prompts_of_length(const arguments& given, const opened_model& opened, std::size_t length, std::size_t limit = 0) {
+    for (std::vector<strata::token_id>& prompt : prompts_of(given, opened)) {
+      if (limit != 0 && tokens.size() == limit) break;
+      if (prompt.size() < length) {
+        ++too_short;
+        continue;
+      }
+      prompt.resize(length);
+      strata::check_prompt(opened.shape(), prompt);
+      tokens.push_back(std::move(prompt));
+    }
+    if (tokens.empty())
+      strata::raise<strata::option_error>(*given.prompts, ": of ", too_short, " prompts none has ", length, " tokens");
+  }
+};
 
 }  // namespace cli

@@ -35,19 +35,8 @@ void reference(const arguments& given) {
                                                              : strata::edge_mean_tables<float>::count(
                                                                    opened.shape(), config.head_width, length));
 
-  std::vector<std::vector<strata::token_id>> prompts;
-  std::size_t too_short = 0;
-  for (std::vector<strata::token_id>& tokens : prompts_of(given, opened)) {
-    if (tokens.size() < length) {
-      ++too_short;
-      continue;
-    }
-    tokens.resize(length);
-    prompts.push_back(std::move(tokens));
-  }
-  if (prompts.empty())
-    strata::raise<strata::option_error>(*given.prompts, ": of ", too_short, " prompts none has ", length, " tokens");
-
+  const prompts_of_length taken(given, opened, length);
+  const std::vector<std::vector<strata::token_id>>& prompts = taken.tokens;
   options.max_size = 1e-5;  // nothing is traced
   const auto model = opened.load(given, length, options, bytes);
   const bool shows = isatty(STDERR_FILENO) != 0;
@@ -73,7 +62,7 @@ void reference(const arguments& given) {
   out.commit();
   std::printf("means over %zu prompts of %zu tokens, %s: %s\n", prompts.size(), length,
               memory_text(static_cast<double>(bytes)).c_str(), on_one_line(*given.out).c_str());
-  if (too_short > 0) std::printf("%zu shorter prompts were left out\n", too_short);
+  if (taken.too_short > 0) std::printf("%zu shorter prompts were left out\n", taken.too_short);
 }
 
 }  // namespace cli

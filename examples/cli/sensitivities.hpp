@@ -61,6 +61,9 @@ class sensitivities {
   /// A file, or whose gradient; empty where the score needs none.
   [[nodiscard]] const std::string& source() const { return source_; }
 
+  /// Null where no file was read.
+  [[nodiscard]] const strata::sensitivity_table* table() const { return table_ ? &*table_ : nullptr; }
+
   [[nodiscard]] strata::node_sensitivities of(const strata::decoder<float>& model,
                                               std::span<const strata::token_id> tokens) const {
     if (source_.empty()) return nullptr;

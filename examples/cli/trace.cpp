@@ -8,6 +8,7 @@
 #include "arguments.hpp"
 #include "better_search.hpp"
 #include "commands.hpp"
+#include "controls.hpp"
 #include "dropped_edges.hpp"
 #include "graph_files.hpp"
 #include "on_stderr.hpp"
@@ -27,8 +28,9 @@ void trace(const arguments& given) {
   check_ablation(given);
   check_search(given);
   check_sensitivity(given);
-  if (given.seed && score_of(given) != "random" && given.select != "random_connected")
-    strata::raise<strata::option_error>("--seed goes with --score random and --select random_connected");
+  check_controls(given);
+  if (given.seed && score_of(given) != "random" && given.select != "random_connected" && !given.controls)
+    strata::raise<strata::option_error>("--seed goes with --score random, --select random_connected and --controls");
   strata::trace_options options = options_of(given);
   static_cast<void>(memory_bound_of(given));  // refused before anything is read
   if (given.tokens) static_cast<void>(numbers_of<strata::token_id>("--tokens", *given.tokens));
@@ -62,18 +64,22 @@ void trace(const arguments& given) {
   });
   std::optional<strata::circuit_curve> circuit;
   if (metric) circuit = strata::circuit_of(model, result, *metric, ablated);
+  std::optional<trace_controls> controls;
+  if (given.controls) controls = controls_of_trace(given, opened, model, result, options, ablated, of_nodes.table());
   if (json) {
     nlohmann::ordered_json all = strata::to_json(result, options, about);
     if (circuit) all["metric"] = strata::circuit_json(*circuit, metric->name);
     if (given.published) all["published"] = strata::published_json(result);
     if (given.states) all["states"] = strata::states_json(result);
     if (given.components) all["components"] = strata::components_json(result);
+    if (controls) all["controls"] = controls->json();
     json.commit(strata::json_text(all));
   }
   files.write(result, about);
   const trace_printer print(about, palette(wants_colour(STDOUT_FILENO)), line_columns(STDOUT_FILENO));
   print.print(result, options.target, given.inverse);
   if (circuit) print.print_circuit(result, *circuit, metric->name);
+  if (controls) controls->print();
   suggest_search(given, model, result, options, ablated);
 }
 

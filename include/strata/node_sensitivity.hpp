@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,9 +30,10 @@ namespace strata {
 
 /// Of which functions f of the last token's logits; of several, S is the root of the mean of the squares.
 struct sensitivity_options {
-  std::size_t top_tokens = 1;  // f = ln p of each of the k most probable next tokens
-  std::size_t probes = 0;      // if > 0, f = Σ ±logit instead, with random signs, so many times
-  std::uint64_t seed = 0;      // of the signs
+  std::size_t top_tokens = 1;       // f = ln p of each of the k most probable next tokens
+  std::size_t probes = 0;           // if > 0, f = Σ ±logit instead, with random signs, so many times
+  std::uint64_t seed = 0;           // of the signs
+  std::optional<token_id> token{};  // f = ln p of this one alone, whatever the model predicts; without probes
 };
 
 /// The gradient of f = ln p(token), divided by its largest |component|, which is returned: where the model is sure, that is
@@ -64,7 +66,11 @@ template <differentiable_forward_pass Model>
   using T = typename Model::scalar;
   const model_shape shape = model.shape();
   check_prompt(shape, tokens);
-  const std::size_t functions = options.probes > 0 ? options.probes : std::min(options.top_tokens, shape.vocabulary);
+  if (options.token && (*options.token < 0 || static_cast<std::size_t>(*options.token) >= shape.vocabulary))
+    raise<option_error>("sensitivities of token ", *options.token, ", outside the vocabulary of ", shape.vocabulary);
+  const std::size_t functions = options.probes > 0 ? options.probes
+                                : options.token    ? 1
+                                                   : std::min(options.top_tokens, shape.vocabulary);
   if (functions == 0) raise<option_error>("sensitivities of no function: top_tokens and probes are 0");
   const graph edges(shape, tokens.size());
   const edge_mask all = edge_mask::all(edges);
@@ -78,8 +84,8 @@ template <differentiable_forward_pass Model>
           if (options.probes > 0) {
             for (T& g : gradient) g = random.next() >> 63 != 0 ? T{1} : T{-1};
           } else {
-            ranking<T> ranked(logits);
-            scale = log_probability_gradient<T>(logits, ranked[k], gradient);
+            const std::size_t token = options.token ? static_cast<std::size_t>(*options.token) : ranking<T>(logits)[k];
+            scale = log_probability_gradient<T>(logits, token, gradient);
           }
         },
         dropped);
