@@ -165,15 +165,19 @@ class search_trial {
     if (tokens.size() != tokens_.size())
       raise<option_error>("the other prompt has ", tokens.size(), " tokens, the prompt ", tokens_.size(),
                           "; they must be equally long");
+    const auto all = static_cast<std::size_t>(edges_.edge_count());
+    const bool own = std::equal(tokens.begin(), tokens.end(), tokens_.begin());
     std::vector<std::size_t> counts;
-    for (const double size : sizes_)
-      counts.push_back(std::min(static_cast<std::size_t>(edges_at_size(edges_, size)), order.size()));
+    for (const double size : sizes_) {
+      const std::size_t count = std::min(static_cast<std::size_t>(edges_at_size(edges_, size)), order.size());
+      if (!own || count < all) counts.push_back(count);  // all edges of the prompt are the plain run
+    }
     const std::vector<scalar> found =
         run_masked(*model_, tokens, edge_strata(edges_, order, counts), dropped_, {1, threads_});
     const divergence_from<scalar> from(target);
-    std::vector<double> values;
+    std::vector<double> values(sizes_.size(), own ? from.total_variation(logits_) : 0);
     for (std::size_t i = 0; i < counts.size(); ++i)
-      values.push_back(from.total_variation(std::span<const scalar>(found).subspan(i * target.size(), target.size())));
+      values[i] = from.total_variation(std::span<const scalar>(found).subspan(i * target.size(), target.size()));
     return values;
   }
   [[nodiscard]] std::vector<double> variation(const edge_order& order) const {

@@ -47,7 +47,7 @@ TEST_CASE("searches side by side, greedy first, with controls of the last one") 
   CHECK(all["searches"][2]["name"] == "nested-swap:3x2");
   for (const auto& of : all["searches"]) {
     CHECK(of["tv"].size() == 8);
-    CHECK(of["tv"]["1.0"] == 0);
+    CHECK(of["tv"]["1"] == 0);
     CHECK(of["areas"].size() == 3);
     CHECK(of["plain_passes"].get<double>() > 0);
   }
@@ -114,8 +114,8 @@ TEST_CASE("controls of one trace") {
   const auto all = program::json_of({"--text", prompt, "--search", "nested-swap", "--controls"});
   REQUIRE(all["controls"].size() == 7);
   CHECK(all["controls"][4]["name"] == "embedding swap");
-  CHECK(all["controls"][4]["tv"]["1.0"] == all["controls"][0]["tv"]["1.0"]);  // zero ablation, all edges
-  CHECK(all["controls"][3]["tv"]["1.0"] == 0);
+  CHECK(all["controls"][4]["tv"]["1"] == all["controls"][0]["tv"]["1"]);  // zero ablation, all edges
+  CHECK(all["controls"][3]["tv"]["1"] == 0);
   CHECK_FALSE(program::json_of({"--text", prompt}).contains("controls"));
   const auto other =
       program::json_of({"--text", prompt, "--controls", "--control-text", "The wolf said to the old woman"});

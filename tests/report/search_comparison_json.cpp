@@ -20,12 +20,12 @@ TEST_CASE("searches and controls by hand") {
   REQUIRE(searches.size() == 2);
   CHECK(
       searches[0].dump() ==
-      R"({"name":"greedy","tv_area":0.75,"tv_area_minus_greedy":0.0,"se":0.0,"tv":{"0.001":0.75,"0.1":0.375,"1.0":0.0},)"
+      R"({"name":"greedy","tv_area":0.75,"tv_area_minus_greedy":0.0,"se":0.0,"tv":{"0.001":0.75,"0.1":0.375,"1":0.0},)"
       R"("plain_passes":1.5,"areas":[1.0,0.5]})");
   CHECK(searches[1]["tv_area_minus_greedy"] == -0.375);
   CHECK(searches[1]["se"] == doctest::Approx(0.125));
   CHECK(strata::controls_json(found).dump() ==
-        R"([{"name":"wrong target","tv_area":1.5,"tv":{"0.001":1.0,"0.1":1.0,"1.0":0.75}}])");
+        R"([{"name":"wrong target","tv_area":1.5,"tv":{"0.001":1.0,"0.1":1.0,"1":0.75}}])");
 
   strata::matrix<double> controls(strata::control_names.size(), 2);
   controls(1, 0) = 0.5;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "strata/core/error.hpp"
 #include "strata/core/matrix_view.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/paired_difference.hpp"
@@ -21,7 +22,7 @@ namespace detail {
 /// {"0.001": 0.95, …}
 [[nodiscard]] inline nlohmann::ordered_json by_size(std::span<const double> sizes, std::span<const double> values) {
   nlohmann::ordered_json made = nlohmann::ordered_json::object();
-  for (std::size_t s = 0; s < sizes.size(); ++s) made[nlohmann::json(sizes[s]).dump()] = values[s];
+  for (std::size_t s = 0; s < sizes.size(); ++s) made[concat(sizes[s])] = values[s];
   return made;
 }
 
