@@ -20,6 +20,7 @@
 #include "one_core_figures.hpp"
 #include "peak_memory.hpp"
 #include "real_prompt.hpp"
+#include "search_figures.hpp"
 #include "strata/detail/product.hpp"
 #include "strata/forward/masker.hpp"
 #include "strata/forward/run.hpp"
@@ -154,6 +155,7 @@ void measure(const arguments& given, report& out) {
   const auto prompt_of = [&](std::size_t count) {
     return bench::traced_prompt(model, bench::real_prompt(given.model, count));
   };
+  out.add(bench::search_figures(model, prompt_of(24), given.quick ? 3 : 11));
   {
     const bench::traced_prompt prompt = prompt_of(40);
     out.add(bench::recording_figures(model, products, prompt, given.quick ? 5 : 21));
