@@ -13,6 +13,7 @@
 #include "strata/evaluate.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/forward/attention_source.hpp"
+#include "strata/forward/check_gradient.hpp"
 #include "strata/forward/edge_means.hpp"
 #include "strata/forward/final_states.hpp"
 #include "strata/forward/footprint.hpp"
