@@ -48,14 +48,14 @@ struct arguments {
   std::optional<std::string> metric;
   std::string ablation = "zero";
   std::optional<std::string> reference, resample_text, resample_tokens;  // what dropped edges contribute
-  bool frozen_pattern = false, rescale_nodes = false;
+  bool frozen_pattern = false, rescale_nodes = false, causal_mean = false;
   bool bos = false, no_bos = false;
   std::optional<std::string> edges, dot, graphml, drawn, masks;  // files of the graph
   std::optional<std::string> mask, noise;                        // evaluate
   std::optional<std::string> prompt_length;                      // info and those with --prompts
   std::optional<std::string> length, every, temperature, top_p;  // generate
   std::optional<std::string> prompts, out;                       // reference, calibrate, compare-searches
-  std::optional<std::string> limit;                              // calibrate, compare-searches
+  std::optional<std::string> skip, limit;                        // those with --prompts
   std::optional<std::string> searches;                           // compare-searches
   bool no_controls = false;
   bool controls = false;  // trace
@@ -136,6 +136,8 @@ inline void check_search(const arguments& given) {
     raise<option_error>("--search ", search, " gives an order of edges, which --select ", given.select,
                         " does not use");
   if (given.published) raise<option_error>("--published is about the greedy search");
+  if (search == "nested-swap" && given.freeze)
+    raise<option_error>("nested swap search tries masks without frozen components: it does not go with --freeze");
 }
 
 inline std::optional<strata::swap_options> swap_of(const arguments& given) {

@@ -24,31 +24,22 @@
 namespace cli {
 
 void calibrate(const arguments& given) {
-  std::size_t length = 0, limit = 0;  // 0: all
-  for (const auto& [option, text, value] :
-       {std::tuple("--tokens", &given.prompt_length, &length), std::tuple("--limit", &given.limit, &limit)})
-    if (*text) {
-      *value = number_of<std::size_t>(option, **text);
-      if (*value == 0) strata::raise<strata::option_error>(option, ": 0, expected at least 1");
-    }
+  prompt_choice choice(given);
+  choice.whole_length = false;
   const strata::sensitivity_options functions = sensitivity_options_of(given);
   strata::trace_options options = options_of(given);
   static_cast<void>(memory_bound_of(given));
   written_file out(given.out);
   opened_model opened(given);
 
-  std::vector<std::vector<strata::token_id>> prompts = prompts_of(given, opened);
-  if (prompts.empty()) strata::raise<strata::option_error>(*given.prompts, ": holds no prompts");
-  if (limit != 0 && prompts.size() > limit) prompts.resize(limit);
+  const chosen_prompts chosen(given, opened, choice);
+  const std::vector<std::vector<strata::token_id>>& prompts = chosen.tokens;
   std::size_t longest = 1;
-  for (std::vector<strata::token_id>& tokens : prompts) {
-    if (length != 0 && tokens.size() > length) tokens.resize(length);
-    strata::check_prompt(opened.shape(), tokens);
-    longest = std::max(longest, tokens.size());
-  }
+  for (const std::vector<strata::token_id>& tokens : prompts) longest = std::max(longest, tokens.size());
 
   options.max_size = 1e-5;  // nothing is traced
   const auto model = opened.load(given, longest, options);
+  require_gradient_memory(model, longest, options.max_memory);
   strata::sensitivity_average average(model.shape());
   const bool shows = isatty(STDERR_FILENO) != 0;
   for (std::size_t i = 0; i < prompts.size(); ++i) {

@@ -87,11 +87,8 @@ void compare_searches(const arguments& given) {
   check_ablation(given);
   if (given.ablation == "resample")
     strata::raise<strata::option_error>("--ablation resample is about one prompt: compare-searches does not take it");
-  const auto length = number_of<std::size_t>("--tokens", *given.prompt_length);
-  if (length == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
-  std::size_t limit = 0;  // all
-  if (given.limit && (limit = number_of<std::size_t>("--limit", *given.limit)) == 0)
-    strata::raise<strata::option_error>("--limit: 0, expected at least 1");
+  const prompt_choice choice(given);
+  const std::size_t length = choice.length;
   strata::comparison_options compared;
   compared.searches = searches_of(given);
   compared.controls = !given.no_controls;
@@ -106,9 +103,10 @@ void compare_searches(const arguments& given) {
       given.sensitivity ? std::optional(strata::read_sensitivities(*given.sensitivity, opened.shape())) : std::nullopt;
   if (table) compared.table = &*table;
 
-  const prompts_of_length prompts(given, opened, length, limit);
+  const chosen_prompts prompts(given, opened, choice);
   dropped_edges dropped(given, opened, length);
-  options.swap.emplace();
+  for (const strata::search_method& method : compared.searches)
+    if (method.swap) options.swap = method.swap;
   const auto model = opened.load(given, length, options, dropped.bytes());
   if (isatty(STDERR_FILENO) != 0)
     compared.progress = [&](std::size_t done, std::size_t total) {
@@ -132,6 +130,7 @@ void compare_searches(const arguments& given) {
                       {"attention_mask", strata::name_of(options.attention)},
                       {"frozen_pattern", given.frozen_pattern},
                       {"rescaled_nodes", given.rescale_nodes},
+                      {"causal_mean", given.causal_mean},
                       {"objective", strata::name_of(objective_of(given))},
                       {"seed", compared.seed}};
     all["prompts"] = prompts.tokens.size();

@@ -30,7 +30,7 @@ void check_controls(const arguments& given) {
        {std::pair("--score", given.score.has_value()), std::pair("--sensitivity-of", given.sensitivity_of.has_value()),
         std::pair("--minus-dropped", given.minus_dropped), std::pair("--freeze", given.freeze.has_value()),
         std::pair("--inverse", given.inverse), std::pair("--published", given.published),
-        std::pair("--budget", given.budget.has_value()), std::pair("--select", given.select != "best_first")})
+        std::pair("--select", given.select != "best_first")})
     if (is_given) raise<option_error>("--controls goes with --search as it is, not with ", option);
 }
 

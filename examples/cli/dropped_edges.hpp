@@ -38,6 +38,8 @@ inline void check_ablation(const arguments& given) {
     raise<option_error>("--resample-text and --resample-tokens go with --ablation resample");
   if (given.resample_text && given.resample_tokens)
     raise<option_error>("--resample-text and --resample-tokens: only one of them");
+  if (given.causal_mean && (given.ablation != "mass-mean" || given.reference))
+    raise<option_error>("--causal-mean goes with --ablation mass-mean, without --reference");
   if (given.minus_dropped && given.ablation == "zero")
     raise<option_error>(
         "--minus-dropped goes with --ablation mean, resample and mass-mean: under zero ablation nothing "
@@ -54,7 +56,10 @@ class dropped_edges {
  public:
   /// Reads what there is to read; `tokens` is the prompt.
   dropped_edges(const arguments& given, const opened_model& opened, std::size_t tokens)
-      : mass_(given.ablation == "mass-mean"), pattern_(given.frozen_pattern), norms_(given.rescale_nodes) {
+      : mass_(given.ablation == "mass-mean"),
+        pattern_(given.frozen_pattern),
+        norms_(given.rescale_nodes),
+        which_(given.causal_mean ? strata::head_mean::causal : strata::head_mean::prompt) {
     if (mass_ && given.reference) {
       stored_mass_.emplace(strata::read_mass_means(*given.reference));
       file_ = *given.reference;
@@ -63,7 +68,7 @@ class dropped_edges {
     if (runs()) {
       const strata::decoder_config& config = opened.config();
       bytes_ = sizeof(float) * config.layers * config.heads *
-               (tokens * (tokens + 1) / 2 + tokens * config.head_width);  // the pattern, and what heads give
+               ((pattern_ || norms_ ? tokens * (tokens + 1) / 2 : 0) + tokens * config.head_width);
     }
     if (given.ablation == "mean") {
       stored_.emplace(strata::read_means(*given.reference));
@@ -89,9 +94,12 @@ class dropped_edges {
                                                  const std::vector<strata::token_id>& tokens,
                                                  const strata::trace_options& options) {
     strata::ablation<float> made(options.attention, means(model, options.threads));
-    if (runs()) own_.emplace(strata::replacement_of(model, tokens));
+    if (pattern_ || norms_)
+      own_.emplace(strata::replacement_of(model, tokens, which_));
+    else if (runs())
+      own_mass_.emplace(strata::mass_means_of(model, std::span(tokens), which_));
     if (stored_mass_) stored_mass_->require_model(model, file_);
-    if (mass_) made.mass = stored_mass_ ? &stored_mass_->means : &own_->mass;
+    if (mass_) made.mass = stored_mass_ ? &stored_mass_->means : own_ ? &own_->mass : &*own_mass_;
     if (pattern_) made.pattern = &own_->pattern;
     if (norms_) made.norms = &own_->norms;
     return made;
@@ -115,7 +123,9 @@ class dropped_edges {
 
   bool mass_, pattern_, norms_;
   std::optional<strata::stored_mass_means> stored_mass_;
+  strata::head_mean which_;
   std::optional<strata::replacement<float>> own_;
+  std::optional<strata::mass_means<float>> own_mass_;
   std::optional<strata::stored_means> stored_;
   std::string file_;
   std::vector<strata::token_id> other_;

@@ -46,6 +46,7 @@ void evaluate(const arguments& given) {
   about.ablation = given.ablation;
   about.frozen_pattern = given.frozen_pattern;
   about.rescaled_nodes = given.rescale_nodes;
+  about.causal_mean = given.causal_mean;
   about.masks = *given.mask;
   options.check = false;
 

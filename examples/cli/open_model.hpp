@@ -27,10 +27,10 @@
 namespace cli {
 
 // What the score rule asks for.
-inline strata::rule_footprint rule_of(const arguments& given) {
+inline strata::rule_footprint rule_of(const arguments& given, const strata::trace_options& options) {
   return strata::with_rule(score_of(given), rule_settings_of(given), [&](const auto& rule) -> strata::rule_footprint {
     using rule_type = std::remove_cvref_t<decltype(rule)>;
-    return {strata::recomputed_rule<rule_type, float> && !given.minus_dropped, strata::node_rule<rule_type, float>};
+    return {strata::recomputed_rule<rule_type, float> && !options.minus_dropped, strata::node_rule<rule_type, float>};
   });
 }
 
@@ -72,10 +72,10 @@ class opened_model {
       strata::raise<strata::option_error>("what goes with the trace takes ", beside / 1000000,
                                           " MB, the bound for all is ", bound / 1000000, " MB");
     const memory_shares shares(bound - beside, config(), static_cast<double>(parameters * sizeof(float)), length,
-                               options, rule_of(given));
+                               options, rule_of(given, options));
     options.max_memory = shares.trace;
     static_cast<void>(strata::plan_memory(shape(), strata::decoder_footprint(config(), options.threads), length,
-                                          options, rule_of(given), sizeof(float)));
+                                          options, rule_of(given, options), sizeof(float)));
     return strata::decoder<float>(
         std::move(described_),
         {.max_memory = shares.weights, .gradient_memory = shares.trace / 2, .threads = options.threads});

@@ -28,7 +28,8 @@ class options {
                 "greedy (default): the largest contributions first; sensitivity: those that the prediction depends on, "
                 "which takes a backward pass; nested-swap: swaps edges along gradients too, about 30 backward passes"),
            std::vector<std::string>{"greedy", "sensitivity", "nested-swap"});
-    text(to, "--budget", given_.budget, "N", "For --search nested-swap: try at most N masks (default: 32)");
+    text(to, "--budget", given_.budget, "N",
+         "For --search nested-swap: try at most N masks, those of the smallest sizes first (default: 32)");
     one_of(text(to, "--objective", given_.objective, "WHAT",
                 "For --search nested-swap: what it makes small, kl (default), jensen_shannon, total_variation"),
            strata::objective_names);
@@ -40,9 +41,9 @@ class options {
         text(to, "--sensitivity", given_.sensitivity, "FILE",
              "For --score sensitivity and share_sensitivity: what strata calibrate wrote (default: a backward pass)"));
     sensitivity_of(to);
-    to->add_flag(
-        "--minus-dropped", given_.minus_dropped,
-        "Score what an edge contributes minus what stands for it when it is dropped (--ablation mean, resample)");
+    to->add_flag("--minus-dropped", given_.minus_dropped,
+                 "Score what an edge contributes minus what stands for it when it is dropped (--ablation mean, "
+                 "resample, mass-mean)");
     one_of(text(to, "--select", given_.select, "HOW",
                 "How traces are taken: best_first (default), random_connected, top_scores; threshold and nucleus, "
                 "which need --tau, give one trace"),
@@ -114,6 +115,7 @@ class options {
     text(to, "--tokens", given_.prompt_length, "N",
          "Tokens of each prompt that are used, as many as the longest prompt to trace has")
         ->required();
+    some_prompts(to);
     named(text(to, "--out", given_.out, "FILE", "The file to write"))->required();
     to->add_flag("--mass-mean", given_.mass_mean,
                  "Only the mean outputs of heads, for --ablation mass-mean and prompts of any length: a small file");
@@ -127,7 +129,7 @@ class options {
     named(text(to, "--prompts", given_.prompts, "FILE", "One prompt a line, up to a tab; - is standard input"))
         ->required();
     text(to, "--tokens", given_.prompt_length, "N", "Use only the first N tokens of each prompt");
-    text(to, "--limit", given_.limit, "N", "Use only the first N prompts");
+    some_prompts(to);
     sensitivity_of(to);
     named(text(to, "--out", given_.out, "FILE", "The file to write"))->required();
     begin_of_text(to);
@@ -143,7 +145,7 @@ class options {
                "One prompt a line, up to a tab; - is standard input. Shorter ones are left out"))
         ->required();
     text(to, "--tokens", given_.prompt_length, "N", "Use the first N tokens of each prompt")->required();
-    text(to, "--limit", given_.limit, "N", "Use only the first N prompts that are long enough");
+    some_prompts(to);
     text(to, "--searches", given_.searches, "LIST",
          "Searches beside greedy, parted by commas: sensitivity, share_sensitivity, table (with --sensitivity), "
          "nested-swap (8 sizes, 3 rounds), nested-swap:SIZESxROUNDS (default: "
@@ -199,6 +201,11 @@ class options {
     text(to, "--max-size", given_.max_size, "SIZE", "Leave larger sizes out; the search ends there");
   }
 
+  void some_prompts(CLI::App* to) {
+    text(to, "--skip", given_.skip, "N", "Leave out the first N prompts of the file");
+    text(to, "--limit", given_.limit, "N", "Use only N prompts");
+  }
+
   void sensitivity_of(CLI::App* to) {
     text(to, "--sensitivity-of", given_.sensitivity_of, "WHAT",
          "Whose gradient makes sensitivities: top:K, the log-probabilities of the K most probable tokens, or random:N, "
@@ -223,6 +230,8 @@ class options {
     text(to, "--resample-text", given_.resample_text, "TEXT",
          "For --ablation resample: a prompt with as many tokens, whose edges stand in");
     text(to, "--resample-tokens", given_.resample_tokens, "IDS", "The same as token ids");
+    to->add_flag("--causal-mean", given_.causal_mean,
+                 "For --ablation mass-mean: means over the tokens up to the edge's target, not over the whole prompt");
     to->add_flag("--frozen-pattern", given_.frozen_pattern, "Run masks with the attention weights of the full run");
     to->add_flag("--rescale-nodes", given_.rescale_nodes, "Give every node that is not zero its norm in the full run");
   }

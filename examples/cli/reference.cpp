@@ -24,8 +24,8 @@
 namespace cli {
 
 void reference(const arguments& given) {
-  const auto length = number_of<std::size_t>("--tokens", *given.prompt_length);
-  if (length == 0) strata::raise<strata::option_error>("--tokens: 0, expected at least 1");
+  const prompt_choice choice(given);
+  const std::size_t length = choice.length;
   strata::trace_options options = options_of(given);
   static_cast<void>(memory_bound_of(given));
   written_file out(given.out);
@@ -35,7 +35,7 @@ void reference(const arguments& given) {
                                                              : strata::edge_mean_tables<float>::count(
                                                                    opened.shape(), config.head_width, length));
 
-  const prompts_of_length taken(given, opened, length);
+  const chosen_prompts taken(given, opened, choice);
   const std::vector<std::vector<strata::token_id>>& prompts = taken.tokens;
   options.max_size = 1e-5;  // nothing is traced
   const auto model = opened.load(given, length, options, bytes);

@@ -1,6 +1,7 @@
 // By how much the prediction depends on each node, as the command line says.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -10,6 +11,8 @@
 
 #include "arguments.hpp"
 #include "strata/core/error.hpp"
+#include "strata/estimate.hpp"
+#include "strata/forward/footprint.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/model/json_text.hpp"
@@ -49,6 +52,16 @@ inline void check_sensitivity(const arguments& given) {
         "--sensitivity-of makes sensitivities, --sensitivity reads them: only one of them");
 }
 
+// A gradient takes more than the trace of a long prompt.
+inline void require_gradient_memory(const strata::decoder<float>& model, std::size_t tokens, std::size_t max_memory) {
+  const double bytes = strata::estimate_gradient(model.shape(), strata::footprint_of(model), tokens, sizeof(float),
+                                                 static_cast<double>(max_memory) / 2);
+  if (bytes > static_cast<double>(max_memory))
+    strata::raise<strata::option_error>(
+        "a gradient over ", tokens, " tokens takes ", std::ceil(bytes / 1e6), " MB beside the weights, the bound is ",
+        std::ceil(static_cast<double>(max_memory) / 1e6), " MB; --sensitivity FILE of strata calibrate takes none");
+}
+
 class sensitivities {
  public:
   /// Reads the file, if there is one.
@@ -64,10 +77,12 @@ class sensitivities {
   /// Null where no file was read.
   [[nodiscard]] const strata::sensitivity_table* table() const { return table_ ? &*table_ : nullptr; }
 
+  /// max_memory: bytes that a run forward and back may take.
   [[nodiscard]] strata::node_sensitivities of(const strata::decoder<float>& model,
-                                              std::span<const strata::token_id> tokens) const {
+                                              std::span<const strata::token_id> tokens, std::size_t max_memory) const {
     if (source_.empty()) return nullptr;
     if (table_) return table_->of_prompt(model.shape(), tokens.size());
+    require_gradient_memory(model, tokens.size(), max_memory);
     return strata::node_sensitivities_of(model, tokens, options_);
   }
 

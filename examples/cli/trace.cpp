@@ -53,12 +53,13 @@ void trace(const arguments& given) {
   about.ablation = given.ablation;
   about.frozen_pattern = given.frozen_pattern;
   about.rescaled_nodes = given.rescale_nodes;
+  about.causal_mean = given.causal_mean;
   about.score = score_of(given);
   about.settings = rule_settings_of(given);
   about.sensitivity = of_nodes.source();
 
   if (isatty(STDERR_FILENO) != 0) options.progress = show_progress;
-  about.settings.of_nodes = of_nodes.of(model, tokens);
+  about.settings.of_nodes = of_nodes.of(model, tokens, options.max_memory);
   const auto result = strata::with_rule(score_of(given), about.settings, [&](const auto& rule) {
     return strata::trace(model, tokens, options, rule, ablated);
   });

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,21 @@ struct trace_counts {
 
 }  // namespace detail
 
+/// Bytes of one run forward and back (forward/mask_gradient.hpp): mask values and derivatives of all edges, copies of what
+/// the joins were given, the layers' values that a pass keeps, and one layer's attention weights.
+/// tape:    most bytes of kept layers: a pass with a bound computes the others again (load_options::gradient_memory).
+[[nodiscard]] inline double estimate_gradient(const model_shape& shape, const pass_footprint& pass, std::size_t tokens,
+                                              std::size_t scalar,
+                                              double tape = std::numeric_limits<double>::infinity()) {
+  trace_options none;
+  none.sizes = {1};
+  const detail::trace_counts of(shape, tokens, none, scalar);
+  const double patterns = of.heads * of.tokens * of.tokens;
+  const double layer = of.tokens * static_cast<double>(pass.gradient_row) + 2 * patterns;
+  return of.numbers * (2 * of.edges + of.layers * of.tokens * 6 * of.width + layer + 3 * patterns) + of.edges / 8 +
+         std::min(of.numbers * of.layers * layer, tape);
+}
+
 /// Of one of the two ways. What the parts of the library hold is counted; a model's own runs are as it says.
 /// scalar: bytes of a number.
 [[nodiscard]] inline memory_estimate estimate_memory(const model_shape& shape, const pass_footprint& pass,
@@ -116,10 +132,9 @@ struct trace_counts {
     of_trace.order = std::max(searched, sorted);
   }
   if (options.swap) {
-    // Scores, mask values, derivatives, their order and ranks; a run forward and back keeps what every layer computed.
-    const double rows = static_cast<double>(pass.gradient_row) + 6 * of.width + 2 * of.heads * of.tokens;
-    of_trace.order = std::max(of_trace.order + 8 * of.edges, (5 * of.numbers + 32) * of.edges) +
-                     of.numbers * of.layers * of.tokens * rows;
+    // Scores, derivatives, their order and ranks beside a run forward and back.
+    of_trace.order = std::max(of_trace.order + 8 * of.edges, (3 * of.numbers + 32) * of.edges) +
+                     estimate_gradient(shape, pass, tokens, scalar, static_cast<double>(options.max_memory) / 2);
   }
   of_trace.strata = 8 * of.largest + (5 * of.sizes + 16) * of.nodes;
   const selection how = options.select.how;
@@ -180,7 +195,8 @@ namespace detail {
   if (options.swap) return "a nested swap search starts from all of them";
   if (options.select.how == selection::top_scores) return "the best of all are looked for";
   if (!rule.recomputed)
-    return options.minus_dropped ? "contributions minus means do not factor" : "the rule does not factor";
+    return options.minus_dropped ? "what edges contribute minus what stands for them is asked for"
+                                 : "the rule does not factor";
   if (pass.source == 0) return "the model has no attention source";
   return options.scores == score_storage::stored ? "that was asked for" : nullptr;
 }

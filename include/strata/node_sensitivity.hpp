@@ -56,13 +56,11 @@ double log_probability_gradient(std::span<const T> logits, std::size_t token, st
 
 /// S of every node of a prompt. A value that is not finite, as the derivative of a norm gives at a node near 0, becomes the
 /// largest finite one.
-/// dropped:  of the run, which keeps all edges; a frozen pattern lets nothing pass back through the attention weights.
 /// Throws:   strata::option_error for a prompt out of range or no function; what gradient_of throws.
 /// Cost:     a forward and a backward pass for each function.
 template <differentiable_forward_pass Model>
 [[nodiscard]] node_sensitivities node_sensitivities_of(Model& model, std::span<const token_id> tokens,
-                                                       const sensitivity_options& options = {},
-                                                       const ablation<typename Model::scalar>& dropped = {}) {
+                                                       const sensitivity_options& options = {}) {
   using T = typename Model::scalar;
   const model_shape shape = model.shape();
   check_prompt(shape, tokens);
@@ -78,17 +76,14 @@ template <differentiable_forward_pass Model>
   auto of_nodes = std::make_shared<matrix<double>>(edges.levels() + 1, tokens.size());
   for (std::size_t k = 0; k < functions; ++k) {
     double scale = 1;
-    const auto run = gradient_of(
-        model, tokens, all,
-        [&](std::span<const T> logits, std::span<T> gradient) {
-          if (options.probes > 0) {
-            for (T& g : gradient) g = random.next() >> 63 != 0 ? T{1} : T{-1};
-          } else {
-            const std::size_t token = options.token ? static_cast<std::size_t>(*options.token) : ranking<T>(logits)[k];
-            scale = log_probability_gradient<T>(logits, token, gradient);
-          }
-        },
-        dropped);
+    const auto run = gradient_of(model, tokens, all, [&](std::span<const T> logits, std::span<T> gradient) {
+      if (options.probes > 0) {
+        for (T& g : gradient) g = random.next() >> 63 != 0 ? T{1} : T{-1};
+      } else {
+        const std::size_t token = options.token ? static_cast<std::size_t>(*options.token) : ranking<T>(logits)[k];
+        scale = log_probability_gradient<T>(logits, token, gradient);
+      }
+    });
     for (std::size_t i = 0; i < of_nodes->values().size(); ++i) {
       const double value = static_cast<double>(run.node_norms.values()[i]) * scale;
       of_nodes->values()[i] += value * value / static_cast<double>(functions);

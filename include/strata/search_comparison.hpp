@@ -19,15 +19,18 @@
 #include "strata/graph/shape.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/measure/paired_difference.hpp"
+#include "strata/score/check_forward_pass.hpp"
 #include "strata/score/sensitivity_table.hpp"
 #include "strata/search_controls.hpp"
 #include "strata/search_trial.hpp"
+#include "strata/trace.hpp"
 
 namespace strata {
 
 struct comparison_options {
   std::vector<search_method> searches;  // the first is what the others are compared with
   std::vector<double> sizes{comparison_sizes.begin(), comparison_sizes.end()};  // rising, in (0, 1]
+  bool check = true;                         // check_forward_pass on a few tokens before anything is searched
   bool controls = true;                      // of the last search, on the next prompt as the other one
   std::uint64_t seed = 0;                    // of random traces and permutations
   std::size_t threads = 1;                   // as trace_options::threads
@@ -73,9 +76,8 @@ inline void put(compared& into, std::size_t prompt, std::span<const double> size
 }
 
 [[nodiscard]] inline double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
 template <class F>
@@ -92,7 +94,7 @@ template <class F>
 ///             to live until the next call.
 /// Times are wall times, each search's beside a plain run of the same prompt.
 /// Throws:     strata::option_error for no searches, or prompts that do not go together; strata::cancelled when progress
-///             says so; what the searches throw.
+///             says so, which is asked before each search and each evaluation of one; what the searches throw.
 template <forward_pass Model, class Dropped>
 [[nodiscard]] search_comparison compare_searches(Model& model, std::span<const std::vector<token_id>> prompts,
                                                  const comparison_options& options, Dropped dropped_of) {
@@ -106,6 +108,11 @@ template <forward_pass Model, class Dropped>
       raise<option_error>("prompts of ", prompts[0].size(), " and of ", tokens.size(),
                           " tokens; they must be equally long");
 
+  check_sizes(options.sizes);
+  if (std::count_if(options.sizes.begin(), options.sizes.end(), [](double size) { return size >= 1e-3; }) < 2)
+    raise<option_error>("searches are compared by an area: over two sizes or more from 0.001 on");
+  if (options.check) static_cast<void>(check_forward_pass(model, detail::tokens_to_check(model.shape(), prompts[0])));
+
   search_comparison result{options.sizes, {}, {}};
   for (const search_method& method : options.searches)
     result.searches.push_back(detail::nothing_compared(method.name, count, options.sizes.size()));
@@ -116,22 +123,26 @@ template <forward_pass Model, class Dropped>
   const auto told = [&](std::size_t done) {
     if (options.progress && !options.progress(done, total)) raise<cancelled>("stopped at step ", done, " of ", total);
   };
+  std::size_t done = 0;
+  std::vector<search_method> methods = options.searches;
+  for (search_method& method : methods)
+    if (method.swap) method.swap->progress = [&](std::size_t, std::size_t) { return told(done), true; };
+  static_cast<void>(run(model, std::span(prompts[0])));  // so that the first time is not of a cold machine
   std::vector<std::vector<double>> taken(searches);
   std::vector<double> plain;
   for (std::size_t i = 0; i < count; ++i) {
     const search_trial<Model> trial(model, prompts[i], options.sizes, dropped_of(prompts[i]), options.threads);
     edge_order last;
     for (std::size_t k = 0; k < searches; ++k) {
-      told(i * steps + k);
+      told(done = i * steps + k);
       plain.push_back(detail::seconds_of([&] { static_cast<void>(run(model, std::span(prompts[i]))); }));
-      taken[k].push_back(
-          detail::seconds_of([&] { last = trial.find(options.searches[k], trial.logits(), options.table); }));
+      taken[k].push_back(detail::seconds_of([&] { last = trial.find(methods[k], trial.logits(), options.table); }));
       detail::put(result.searches[k], i, options.sizes, trial.variation(last));
     }
     if (!options.controls) continue;
-    told(i * steps + searches);
+    told(done = i * steps + searches);
     const matrix<double> controls =
-        controls_of(trial, options.searches.back(), last, prompts[(i + 1) % count], options.seed + i, options.table);
+        controls_of(trial, methods.back(), last, prompts[(i + 1) % count], options.seed + i, options.table);
     for (std::size_t c = 0; c < controls.rows(); ++c)
       detail::put(result.controls[c], i, options.sizes, controls.row(c));
   }

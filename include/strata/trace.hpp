@@ -117,8 +117,8 @@ template <class Model, class T, class Told>
 /// Throws:   strata::option_error for a prompt, target or sizes out of range, or a trace that takes more memory than it
 ///           may; strata::contract_error for a forward pass that breaks the contract or does not add up;
 ///           strata::numeric_error for NaN or infinity; strata::cancelled when progress says so.
-/// Cost:     one recorded run, the search (with options.swap its evaluations, each a run forward and back), and one sweep over the different numbers of edges, or a masked run for each
-///           where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
+/// Cost:     one recorded run, the search (with options.swap its evaluations, each a run forward and back), and one sweep
+///           over the different numbers of edges, or a masked run for each where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
                                                          const trace_options& options = {}, const Rule& rule = Rule{},
@@ -147,6 +147,8 @@ template <forward_pass Model, class Rule = l1>
   if (options.swap && options.select.how != selection::best_first)
     raise<option_error>("nested swap search gives an order of its own, which a selection of ",
                         name_of(options.select.how), " does not use");
+  if (options.swap && !options.select.frozen.empty())
+    raise<option_error>("nested swap search tries masks without frozen components: it does not go with them");
   options.select.frozen.check(edges);
   trace_result<T> result{edges, {tokens.begin(), tokens.end()}};
   if (options.check) {

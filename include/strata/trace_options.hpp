@@ -43,7 +43,8 @@ struct trace_options {
   std::size_t max_memory = default_trace_memory();  // bytes for all beside the weights (estimate.hpp)
   score_storage scores = score_storage::by_memory;  // by_memory: stored where that stays below the bound
   bool check = true;                                // check_forward_pass on a few tokens before anything is scored
-  bool minus_dropped = false;  // score what an edge contributes minus what stands for it when it is dropped; with means
+  bool minus_dropped =
+      false;  // score what an edge contributes minus what stands for it when it is dropped, with means or mass
   bool keep_scores = false;
   bool keep_logits = false;                             // of every size
   bool keep_states = false;                             // the final states of every size

@@ -63,6 +63,8 @@ TEST_CASE("searches side by side, greedy first, with controls of the last one") 
   CHECK(alone["searches"][1]["areas"][0] == all["searches"][2]["areas"][0]);
   CHECK(alone["searches"][1]["se"].is_null());
   CHECK(alone["controls"].empty());
+  const auto last = compared({"--searches", "nested-swap:3x2", "--skip", "1", "--limit", "1", "--no-controls"});
+  CHECK(last["searches"][1]["areas"][0] == all["searches"][2]["areas"][1]);
 }
 
 TEST_CASE("a search is that of strata trace, also where something stands for dropped edges") {
@@ -107,11 +109,13 @@ TEST_CASE("what cannot be is refused") {
   refused({"--tokens", "6", "--limit", "1"}, "two prompts or more");
   refused({"--tokens", "6", "--ablation", "resample", "--resample-text", "a"}, "about one prompt");
   refused({"--tokens", "6", "--sizes", "0.1,0.01"}, "0.01");
+  refused({"--tokens", "6", "--sizes", "0.1"}, "two sizes or more");
+  refused({"--tokens", "6", "--skip", "4"}, "no prompts behind those that --skip leaves out");
 }
 
 TEST_CASE("controls of one trace") {
   const std::string prompt = "Once upon a time there was a";
-  const auto all = program::json_of({"--text", prompt, "--search", "nested-swap", "--controls"});
+  const auto all = program::json_of({"--text", prompt, "--search", "nested-swap", "--budget", "17", "--controls"});
   REQUIRE(all["controls"].size() == 7);
   CHECK(all["controls"][4]["name"] == "embedding swap");
   CHECK(all["controls"][4]["tv"]["1"] == all["controls"][0]["tv"]["1"]);  // zero ablation, all edges

@@ -175,6 +175,10 @@ TEST_CASE("mean, resample and mass-mean ablation, frozen patterns and rescaled n
   REQUIRE(made.code == 0);
   CHECK(made.out.find("means over 2 prompts of 9 tokens") != std::string::npos);
   CHECK(made.out.find("1 shorter prompts were left out") != std::string::npos);
+  const auto skipped = program::run(
+      {"reference", "--prompts", prompts, "--tokens", "9", "--out", means + "1", "--skip", "1", "--limit", "1"});
+  CHECK(skipped.out.find("means over 1 prompts of 9 tokens") != std::string::npos);
+  CHECK(program::content_of(means + "1") != program::content_of(means));
   const auto zero = with({});
   const auto mean = with({"--ablation", "mean", "--reference", means});
   CHECK(mean["options"]["ablation"] == "mean");
@@ -201,6 +205,11 @@ TEST_CASE("mean, resample and mass-mean ablation, frozen patterns and rescaled n
   const auto rescaled = with({"--ablation", "mass-mean", "--frozen-pattern", "--rescale-nodes"});
   CHECK(rescaled["options"]["rescaled_nodes"] == true);
   CHECK(rescaled["curve"][1]["tv"] != own_mass["curve"][1]["tv"]);
+  const auto causal = with({"--ablation", "mass-mean", "--frozen-pattern", "--causal-mean"});
+  CHECK(causal["options"]["causal_mean"] == true);
+  CHECK(causal["curve"][1]["tv"] != own_mass["curve"][1]["tv"]);
+  refused({"--ablation", "mass-mean", "--reference", mass, "--causal-mean"}, "without --reference");
+  refused({"--causal-mean"}, "--causal-mean goes with --ablation mass-mean");
   refused({"--ablation", "mass-mean", "--reference", means}, "is no file of mean outputs of heads", 1);
   refused({"--ablation", "mean", "--reference", mass}, "is no file of means of edges", 1);
   refused({"--ablation", "mass-mean", "--attention-mask", "before_softmax"}, "after_softmax only");

@@ -68,6 +68,7 @@ TEST_CASE("searches that make no sense are refused") {
   refused({"--search", "sensitivity", "--objective", "kl"}, "--objective goes with --search nested-swap");
   refused({"--search", "sensitivity", "--score", "l2"}, "--search sensitivity goes with --score sensitivity");
   refused({"--search", "nested-swap", "--select", "top_scores"}, "gives an order of edges");
+  refused({"--search", "nested-swap", "--freeze", "mlp"}, "without frozen components");
   refused({"--search", "nested-swap", "--published"}, "--published is about the greedy search");
   refused({"--search", "best"}, "expected greedy, sensitivity or nested-swap");
 }

@@ -199,9 +199,9 @@ TEST_CASE("its forward run is the masked run, and has the bits of the plain one 
     for (int& token : others[0]) token = (token + 31) % 97;
     const auto means = strata::means_over(s.model, others, s.tokens.size());
     std::vector<strata::ablation<double>> ablations{attention_mask::after_softmax,
-                                                          attention_mask::before_softmax,
-                                                          attention_mask::ignored,
-                                                          {attention_mask::after_softmax, &means}};
+                                                    attention_mask::before_softmax,
+                                                    attention_mask::ignored,
+                                                    {attention_mask::after_softmax, &means}};
     std::mt19937 random(3);
     for (const unsigned kept : {0U, 5U, 50U, 90U, 100U}) {
       edge_mask mask(s.edges);

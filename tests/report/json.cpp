@@ -55,10 +55,12 @@ TEST_CASE("the keys are these and no others; a new one goes into docs/json.md") 
                                               "smallest", "swap", "curve"});
   CHECK(keys_of(out["model"]) ==
         std::set<std::string>{"layers", "heads", "width", "vocabulary", "context", "block", "path", "parameters"});
-  CHECK(keys_of(out["options"]) == std::set<std::string>{"sizes", "attention_mask", "score", "ablation",
-                                                         "frozen_pattern", "rescaled_nodes", "target", "check",
-                                                         "selection", "tau", "seed", "leverage_k", "frozen", "inverse",
-                                                         "masks", "published", "sensitivity", "minus_dropped", "swap"});
+  CHECK(keys_of(out["options"]) ==
+        std::set<std::string>{"sizes",          "attention_mask", "score",         "ablation",
+                              "frozen_pattern", "rescaled_nodes", "causal_mean",   "target",
+                              "check",          "selection",      "tau",           "seed",
+                              "leverage_k",     "frozen",         "inverse",       "masks",
+                              "published",      "sensitivity",    "minus_dropped", "swap"});
   CHECK(keys_of(out["top"][0]) == std::set<std::string>{"token", "piece", "probability"});
   CHECK(keys_of(out["smallest"]) == std::set<std::string>{"tv", "kl", "nucleus"});
   CHECK(keys_of(out["curve"][0]) == std::set<std::string>{"size", "edges", "kl", "tv", "js", "top1", "nucleus",

@@ -187,5 +187,6 @@ TEST_CASE("a trace by sensitivity: scores stored and computed again give the sam
   options.scores = strata::score_storage::recomputed;
   CHECK_THROWS_WITH_AS(
       static_cast<void>(strata::trace(model, tokens, options, rule, strata::ablation<float>({}, &means))),
-      "scores cannot be computed again: contributions minus means do not factor", strata::option_error);
+      "scores cannot be computed again: what edges contribute minus what stands for them is asked for",
+      strata::option_error);
 }

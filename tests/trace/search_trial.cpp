@@ -135,6 +135,8 @@ TEST_CASE("a table of sensitivities; what is not there is refused") {
   plain::model plain("llama");
   const strata::search_trial<plain::model> without(plain, p.tokens, sizes);
   CHECK(without.variation(without.find(strata::method_named("greedy"), without.logits())).back() == 0);
+  const auto by_table = without.find(strata::method_named("table"), without.logits(), &table);
+  CHECK(by_table == trial.find(strata::method_named("table"), trial.logits(), &table));
   for (const search_method& method : {strata::method_named("sensitivity"), strata::method_named("nested-swap")})
     CHECK_THROWS_WITH_AS(static_cast<void>(without.find(method, without.logits())), doctest::Contains("gradients"),
                          strata::option_error);
@@ -237,7 +239,7 @@ TEST_CASE("a comparison is its trials, prompt by prompt") {
   };
   const auto zero = [](const std::vector<int>&) { return strata::ablation<double>(); };
   const auto found = strata::compare_searches(p.of, std::span(prompts), options, zero);
-  CHECK(told == total - prompts.size() + 1);  // the controls are two of the steps
+  CHECK(told > total);  // also within searches
   REQUIRE(found.searches.size() == 2);
   REQUIRE(found.controls.size() == strata::control_names.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -259,7 +261,6 @@ TEST_CASE("a comparison is its trials, prompt by prompt") {
   CHECK(found.difference(1).error == difference.error);
   CHECK(found.difference(0).mean == 0);
   for (const auto& of : found.searches) CHECK(of.plain_passes > 0);
-  CHECK(found.searches[1].plain_passes > found.searches[0].plain_passes);
 
   options.progress = [](std::size_t done, std::size_t) { return done < 2; };
   CHECK_THROWS_AS(static_cast<void>(strata::compare_searches(p.of, std::span(prompts), options, zero)),
@@ -270,6 +271,10 @@ TEST_CASE("a comparison is its trials, prompt by prompt") {
   const std::vector<std::vector<int>> uneven{p.tokens, {1, 2, 3}};
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::compare_searches(p.of, std::span(uneven), options, zero)),
                        doctest::Contains("equally long"), strata::option_error);
+  options.sizes = {1e-4, 0.1};
+  CHECK_THROWS_WITH_AS(static_cast<void>(strata::compare_searches(p.of, std::span(prompts), options, zero)),
+                       doctest::Contains("two sizes"), strata::option_error);
+  options.sizes = sizes;
   options.controls = false;
   CHECK(strata::compare_searches(p.of, std::span(prompts).first(1), options, zero).controls.empty());
   options.searches.clear();

@@ -70,6 +70,7 @@ struct trace_description {
   std::string ablation = "zero";  // what dropped edges contribute: "zero", "mean", "resample", "mass-mean"
   bool frozen_pattern = false;    // whether masked runs used the plain run's attention weights,
   bool rescaled_nodes = false;    // and gave nodes their norms there
+  bool causal_mean = false;       // whether mass means were over the tokens up to each target
   std::string sensitivity{};      // where the sensitivities of nodes come from; empty: the score needs none
 };
 
@@ -202,6 +203,7 @@ template <class T>
                     {"ablation", description.ablation},
                     {"frozen_pattern", description.frozen_pattern},
                     {"rescaled_nodes", description.rescaled_nodes},
+                    {"causal_mean", description.causal_mean},
                     {"target", options.target ? json(*options.target) : json()},
                     {"check", options.check}};
   out["options"]["leverage_k"] = description.score == "leverage" ? json(description.settings.k) : json();

@@ -33,12 +33,14 @@ namespace strata {
 template <class T>
 class replacement_recorder {
  public:
-  replacement_recorder(const model_shape& shape, std::size_t tokens)
+  /// keeps_pattern: false: there is none to be taken, and none takes memory.
+  replacement_recorder(const model_shape& shape, std::size_t tokens, bool keeps_pattern = true)
       : shape_(shape),
         graph_(shape, tokens),
         of_layer_(shape.heads, tokens),
         outputs_(shape.layers),
-        pattern_(shape, tokens),
+        keeps_pattern_(keeps_pattern),
+        pattern_(shape, keeps_pattern ? tokens : 0),
         norms_(shape, tokens) {}
 
   void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<T> weights) {
@@ -51,7 +53,7 @@ class replacement_recorder {
     detail::check_parts<T>(graph_, layer, x, parts);
     const std::vector<std::size_t> tokens = detail::tokens_of(rows, x.rows);
     of_layer_.require(layer, tokens);
-    for (std::size_t h = 0; h < shape_.heads; ++h)
+    for (std::size_t h = 0; h < shape_.heads && keeps_pattern_; ++h)
       for (const std::size_t t : tokens)
         std::copy_n(of_layer_.head(h).row(t).begin(), t + 1, pattern_.row(layer, h, t).begin());
     if (tokens.size() == graph_.tokens()) take_outputs(layer, parts);
@@ -114,6 +116,7 @@ class replacement_recorder {
   graph graph_;
   detail::attention_pattern<T> of_layer_;
   std::vector<matrix<T>> outputs_;  // of each layer: (tokens, heads · head_width)
+  bool keeps_pattern_;
   full_pattern<T> pattern_;
   node_norms<T> norms_;
 };
@@ -131,9 +134,10 @@ namespace detail {
 // One plain run, with every row of the last layer where the model gives them.
 template <class Model>
 [[nodiscard]] replacement_recorder<typename Model::scalar> recorded_replacement(Model& model,
-                                                                                std::span<const token_id> tokens) {
+                                                                                std::span<const token_id> tokens,
+                                                                                bool keeps_pattern = true) {
   check_prompt(model.shape(), tokens);
-  replacement_recorder<typename Model::scalar> record(model.shape(), tokens.size());
+  replacement_recorder<typename Model::scalar> record(model.shape(), tokens.size(), keeps_pattern);
   if constexpr (requires { model.logits(tokens, record); })
     static_cast<void>(model.logits(tokens, record));
   else
@@ -159,6 +163,13 @@ template <forward_pass Model>
   return detail::recorded_replacement(model, tokens).take_pattern();
 }
 
+/// The mean outputs of heads alone; takes no memory for the pattern.
+template <forward_pass Model>
+[[nodiscard]] mass_means<typename Model::scalar> mass_means_of(Model& model, std::span<const token_id> tokens,
+                                                               head_mean which = head_mean::prompt) {
+  return detail::recorded_replacement(model, tokens, false).means(which);
+}
+
 /// Mean outputs of heads over reference prompts, for any prompt: the mean of theirs, each over tokens 1 … T − 2 of its own.
 /// Throws:   strata::option_error for no prompts; as replacement_of().
 /// Cost:     one run a prompt.
@@ -170,7 +181,7 @@ template <forward_pass Model>
   std::vector<double> sum;
   matrix<T> means;
   for (const std::vector<token_id>& prompt : prompts) {
-    means = detail::recorded_replacement(model, prompt).means(head_mean::prompt).values();
+    means = mass_means_of(model, std::span<const token_id>(prompt)).values();
     sum.resize(means.values().size());
     for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += static_cast<double>(means.values()[i]);
   }

@@ -3,8 +3,8 @@
 ///
 /// Scores rank edges before anything is dropped. Where most edges are dropped the gradient says more: at the mask M, with
 /// g = ∂(value)/∂(mask) of every edge, also of dropped ones, a swap takes in the edges of lowest g < 0 and gives up those
-/// of highest g. A gradient is only true nearby, and next to dead nodes it is huge: of it only the order counts, and a
-/// swap stays only if the value at the new mask is lower.
+/// of highest g. A gradient is only true nearby, and next to dead nodes it is huge: of it only the order counts, what
+/// is no number counts as 0, and a swap stays only if the value at the new mask is lower.
 #pragma once
 
 #include <algorithm>
@@ -146,7 +146,8 @@ class counted_evaluations {
     if (found.value != found.value) raise<numeric_error>("the value of evaluation ", done_, " is not a number");
     if (!with_gradient) return found;
     STRATA_ASSERT(found.gradient.size() == graph_.edge_count(), "nested_swap: one gradient for each edge");
-    check_finite<T>(graph_, "gradient", found.gradient);
+    constexpr T largest = std::numeric_limits<T>::max();
+    for (T& g : found.gradient) g = g == g ? std::clamp(g, -largest, largest) : T{0};  // next to a dead node
     return found;
   }
 
