@@ -450,7 +450,6 @@ TEST_CASE("the recorded parts are those of the plain run: pattern, norms, and me
         for (std::size_t t = 0; t < tokens.size(); ++t)
           norm = std::max(norm, std::abs(all.norms.of({level, t}) - plain.norms[level * tokens.size() + t]));
       const auto alone = strata::mass_means_of(model, std::span<const int>(tokens), which);
-      CHECK(
       CHECK(std::ranges::equal(alone.values().values(), all.mass.values().values()));
       CHECK(pattern == 0);
       CHECK(mean <= 1e-12);
