@@ -104,6 +104,8 @@ double largest_error(const setting& s, mask_values kind, const strata::ablation<
   const std::vector<double> weights = weights_of(s.edges, kind, 5);
   const std::vector<double> found = gradient_at(s, weights, dropped).of_mask;
   std::vector<double> errors(s.edges.layers()), largest(s.edges.layers());
+  double scale = 0;
+  for (const double g : found) scale = std::max(scale, std::abs(g));
 #ifdef NDEBUG
   const strata::edge_id step = 1;
 #else
@@ -121,7 +123,7 @@ double largest_error(const setting& s, mask_values kind, const strata::ablation<
     };
     double numeric = slope(1e-4);
     // Where a row keeps little, renormalised weights bend within such a step; a shorter one loses digits elsewhere.
-    if (std::abs(numeric - found[e]) > 1e-7 * std::abs(numeric)) {
+    if (std::abs(numeric - found[e]) > 1e-7 * scale) {
       const double shorter = slope(1e-5);
       if (std::abs(shorter - found[e]) < std::abs(numeric - found[e])) numeric = shorter;
     }
