@@ -433,6 +433,24 @@ TEST_CASE("progress is told before each evaluation, and stops the search") {
   CHECK(made == 4);
 }
 
+TEST_CASE("trying swaps: at most as many evaluations as the default, and the reference's result at its sizes") {
+  std::mt19937 random(8);
+  reference::for_small_graphs([&](const graph& g, const std::vector<strata::edge>&) {
+    if (g.edge_count() > 90) return;
+    const small_model model(g, random);
+    const std::vector<double> base = model.scores();
+    swap_options options = strata::trying_swaps();
+    CHECK(options.sizes.size() * (1 + options.rounds) == 32);
+    for (double& size : options.sizes) size *= 4;
+    const swap_result found = strata::nested_swap<double>(g, base, model, options);
+    const found_by_sets expected = search_by_sets(g, base, model, options);
+    CHECK(std::vector<edge_id>(found.order.begin(), found.order.end()) == expected.order);
+    CHECK(found.evaluations == expected.evaluations);
+    CHECK(found.evaluations <= 32);
+    CHECK(found.trials == expected.trials);
+  });
+}
+
 TEST_CASE("options out of range are refused; the sizes of the default rise by one factor") {
   std::mt19937 random(7);
   const graph g(1, 1, 2, strata::block_kind::sequential);
