@@ -116,6 +116,9 @@ inline std::size_t memory_bound_of(const arguments& given) {
 // Whether the search goes by what the prediction depends on.
 inline bool searches_by_gradient(const arguments& given) { return given.search.value_or("greedy") != "greedy"; }
 
+// Whether it swaps edges, too.
+inline bool swaps(const arguments& given) { return given.search == "nested-swap" || given.search == "trying-swaps"; }
+
 inline std::string score_of(const arguments& given) {
   return given.score.value_or(searches_by_gradient(given) ? "sensitivity" : "l1");
 }
@@ -127,22 +130,22 @@ inline void check_search(const arguments& given) {
   const std::string search = given.search.value_or("greedy");
   for (const auto& [option, is_given] :
        {std::pair("--budget", given.budget.has_value()), std::pair("--objective", given.objective.has_value())})
-    if (is_given && search != "nested-swap") raise<option_error>(option, " goes with --search nested-swap");
+    if (is_given && !swaps(given)) raise<option_error>(option, " goes with --search nested-swap and trying-swaps");
   if (search == "greedy") return;
   if (search == "sensitivity" && !strata::needs_sensitivities(score_of(given)))
     raise<option_error>("--search sensitivity goes with --score sensitivity and share_sensitivity, not ",
                         score_of(given));
-  if (given.select != "best_first" && (search == "nested-swap" || given.select == "random_connected"))
+  if (given.select != "best_first" && (swaps(given) || given.select == "random_connected"))
     raise<option_error>("--search ", search, " gives an order of edges, which --select ", given.select,
                         " does not use");
   if (given.published) raise<option_error>("--published is about the greedy search");
-  if (search == "nested-swap" && given.freeze)
+  if (swaps(given) && given.freeze)
     raise<option_error>("nested swap search tries masks without frozen components: it does not go with --freeze");
 }
 
 inline std::optional<strata::swap_options> swap_of(const arguments& given) {
-  if (given.search.value_or("greedy") != "nested-swap") return std::nullopt;
-  strata::swap_options swap;
+  if (!swaps(given)) return std::nullopt;
+  strata::swap_options swap = given.search == "trying-swaps" ? strata::trying_swaps() : strata::swap_options();
   if (given.budget) {
     swap.budget = number_of<std::size_t>("--budget", *given.budget);
     if (swap.budget < 2)

@@ -26,12 +26,14 @@ class options {
     text(to, "--target", given_.target, "ID", "Also measure this token: probability, cross-entropy, rank");
     one_of(text(to, "--search", given_.search, "HOW",
                 "greedy (default): the largest contributions first; sensitivity: those that the prediction depends on, "
-                "which takes a backward pass; nested-swap: swaps edges along gradients too, about 30 backward passes"),
-           std::vector<std::string>{"greedy", "sensitivity", "nested-swap"});
+                "which takes a backward pass; nested-swap: swaps edges along gradients too, about 30 backward passes; "
+                "trying-swaps: tries several swaps each time, often better, a fifth slower"),
+           std::vector<std::string>{"greedy", "sensitivity", "nested-swap", "trying-swaps"});
     text(to, "--budget", given_.budget, "N",
-         "For --search nested-swap: try at most N masks, those of the smallest sizes first (default: 32)");
+         "For --search nested-swap and trying-swaps: at most N gradients, those of the smallest sizes first (default: "
+         "32)");
     one_of(text(to, "--objective", given_.objective, "WHAT",
-                "For --search nested-swap: what it makes small, kl (default), jensen_shannon, total_variation"),
+                "For these searches: what they make small, kl (default), jensen_shannon, total_variation"),
            strata::objective_names);
     one_of(text(to, "--score", given_.score, "RULE",
                 "How edges are ranked: l1 (default of --search greedy), " + list(strata::rule_names)),
@@ -148,7 +150,7 @@ class options {
     some_prompts(to);
     text(to, "--searches", given_.searches, "LIST",
          "Searches beside greedy, parted by commas: sensitivity, share_sensitivity, table (with --sensitivity), "
-         "nested-swap (8 sizes, 3 rounds), nested-swap:SIZESxROUNDS (default: "
+         "nested-swap (8 sizes, 3 rounds), nested-swap:SIZESxROUNDS, trying-swaps (default: "
          "sensitivity,share_sensitivity,nested-swap:4x3,nested-swap)");
     named(text(to, "--sensitivity", given_.sensitivity, "FILE", "For the search table: what strata calibrate wrote"));
     one_of(text(to, "--objective", given_.objective, "WHAT",

@@ -180,7 +180,11 @@ struct trace_counts {
     constexpr double of_a_gradient = 2.5;
     auto evaluations = static_cast<double>(options.swap->sizes.size() * (1 + options.swap->rounds));
     if (options.swap->budget > 0) evaluations = std::min(evaluations, static_cast<double>(options.swap->budget));
-    time.search = of_a_gradient * evaluations;
+    constexpr double of_a_trial = 0.5;  // in a sweep of few edges
+    const auto trials =
+        static_cast<double>(options.swap->sizes.size() *
+                            (options.swap->rounds * options.swap->tried.size() + (options.swap->grow ? 3 : 0)));
+    time.search = of_a_gradient * evaluations + of_a_trial * trials;
   }
   time.total = time.record + time.order + time.search + time.sweep;
   return time;

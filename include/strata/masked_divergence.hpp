@@ -1,6 +1,7 @@
 /// What a search that optimises makes small: how far a masked run's distribution is from the plain run's.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>
@@ -45,6 +46,17 @@ class masked_divergence {
       const std::vector<scalar> logits = run_masked(*model_, tokens_, std::span(&mask, 1), dropped_);
       found.value = divergence(which_, plain_, std::span<const scalar>(logits));
     }
+    return found;
+  }
+
+  /// The values alone, of several masks.
+  /// Throws:   as run_masked().
+  /// Cost:     a sweep.
+  [[nodiscard]] std::vector<double> values(std::span<const edge_mask> masks) const {
+    const std::vector<scalar> logits = run_masked(*model_, tokens_, masks, dropped_, {}, {}, nullptr);
+    std::vector<double> found;
+    for (std::size_t m = 0; m < masks.size(); ++m)
+      found.push_back(divergence(which_, plain_, std::span(logits).subspan(m * plain_.size(), plain_.size())));
     return found;
   }
 

@@ -50,8 +50,8 @@ struct search_method {
   objective swap_objective = objective::kl;
 };
 
-/// The method of a name: greedy (l1), sensitivity, share_sensitivity, table, or nested-swap from sensitivities, whose
-/// numbers of sizes and rounds may follow, as in nested-swap:4x3 (without: 8x3).
+/// The method of a name: greedy (l1), sensitivity, share_sensitivity, table; nested-swap from sensitivities, whose
+/// numbers of sizes and rounds may follow, as in nested-swap:4x3 (without: 8x3); trying-swaps, the same with trying_swaps().
 /// Throws:   strata::option_error for a name that is none, fewer than two sizes and no rounds.
 [[nodiscard]] inline search_method method_named(std::string_view name) {
   search_method method{std::string(name)};
@@ -60,6 +60,7 @@ struct search_method {
   if (name == "sensitivity") return method;
   if (name == "share_sensitivity") return method.base = base_score::share_sensitivity, method;
   if (name == "table") return method.base = base_score::table, method;
+  if (name == "trying-swaps") return method.swap = trying_swaps(), method;
   constexpr std::string_view swap = "nested-swap";
   swap_options options;
   bool known = name == swap;
@@ -76,9 +77,10 @@ struct search_method {
     if (known) options.sizes = geometric_sizes(options.sizes.front(), options.sizes.back(), sizes);
   }
   if (!known)
-    raise<option_error>("there is no search \"", name,
-                        "\"; expected greedy, sensitivity, share_sensitivity, table, nested-swap or, with 2 or more "
-                        "sizes and 1 or more rounds, nested-swap:SIZESxROUNDS");
+    raise<option_error>(
+        "there is no search \"", name,
+        "\"; expected greedy, sensitivity, share_sensitivity, table, trying-swaps, nested-swap or, with 2 or more "
+        "sizes and 1 or more rounds, nested-swap:SIZESxROUNDS");
   method.swap = std::move(options);
   return method;
 }

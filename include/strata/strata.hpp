@@ -96,6 +96,7 @@
 #include "strata/search/order_of_masks.hpp"
 #include "strata/search/prune.hpp"
 #include "strata/search/random_connected.hpp"
+#include "strata/search/swap_options.hpp"
 #include "strata/search/threshold.hpp"
 #include "strata/search/top_connected.hpp"
 #include "strata/search/top_scores.hpp"

@@ -38,6 +38,9 @@ TEST_CASE("greedy is the default, sensitivity that score, nested swap finds what
   const auto budget = with({"--search", "nested-swap", "--budget", "4"});
   CHECK(budget["swap"]["evaluations"] <= 4);
   CHECK(budget["options"]["swap"]["budget"] == 4);
+  const auto trying = with({"--search", "trying-swaps"});
+  CHECK(trying["options"]["swap"]["tried"].size() == 3);
+  CHECK(trying["tv_area"].get<double>() < greedy["tv_area"].get<double>() - 0.1);
   const auto variation = with({"--search", "nested-swap", "--objective", "total_variation", "--score", "l1"});
   CHECK(variation["options"]["swap"]["objective"] == "total_variation");
   CHECK(variation["options"]["score"] == "l1");
@@ -70,5 +73,5 @@ TEST_CASE("searches that make no sense are refused") {
   refused({"--search", "nested-swap", "--select", "top_scores"}, "gives an order of edges");
   refused({"--search", "nested-swap", "--freeze", "mlp"}, "without frozen components");
   refused({"--search", "nested-swap", "--published"}, "--published is about the greedy search");
-  refused({"--search", "best"}, "expected greedy, sensitivity or nested-swap");
+  refused({"--search", "best"}, "expected greedy, sensitivity, nested-swap or trying-swaps");
 }

@@ -123,7 +123,7 @@ double largest_error(const setting& s, mask_values kind, const strata::ablation<
     };
     double numeric = slope(1e-4);
     // Where a row keeps little, renormalised weights bend within such a step; a shorter one loses digits elsewhere.
-    if (std::abs(numeric - found[e]) > 1e-7 * scale) {
+    if (std::abs(numeric - found[e]) > 1e-8 * scale) {
       const double shorter = slope(1e-5);
       if (std::abs(shorter - found[e]) < std::abs(numeric - found[e])) numeric = shorter;
     }

@@ -89,8 +89,25 @@ struct found_by_sets {
   std::vector<edge_id> order;
   std::vector<edge_set> masks;
   std::vector<std::size_t> accepted;
-  std::size_t evaluations = 0;
+  std::size_t evaluations = 0, trials = 0, grown = 0;
 };
+
+// The edges outside the mask between nodes that it feeds, those of lowest gradients below 0.
+edge_set taken_in(const graph& g, const edge_set& mask, const std::vector<double>& gradient, std::size_t wanted) {
+  const auto nodes = reference::reaching_and_fed(g, mask);
+  const auto live = [&](strata::node at) {
+    return nodes.first.count({at.level, at.token}) > 0 && nodes.second.count({at.level, at.token}) > 0;
+  };
+  std::vector<edge_id> outside;
+  for (edge_id e = 0; e < g.edge_count(); ++e) {
+    const strata::edge at = g.at(e);
+    if (mask.count(e) == 0 && gradient[e] < 0 && live(at.target_node()) && (at.level == 1 || live(at.source_node())))
+      outside.push_back(e);
+  }
+  std::stable_sort(outside.begin(), outside.end(), [&](edge_id a, edge_id b) { return gradient[a] < gradient[b]; });
+  outside.resize(std::min(outside.size(), wanted));
+  return {outside.begin(), outside.end()};
+}
 
 // The search, step by step as it is described, with sets.
 found_by_sets search_by_sets(const graph& g, const std::vector<double>& base, const small_model& model,
@@ -98,48 +115,73 @@ found_by_sets search_by_sets(const graph& g, const std::vector<double>& base, co
   found_by_sets found;
   edge_set all;
   for (edge_id e = 0; e < g.edge_count(); ++e) all.insert(e);
-  const std::size_t unbounded = std::numeric_limits<std::size_t>::max();
-  const std::size_t budget = options.budget > 0 ? options.budget : unbounded;
+  const std::size_t most = options.sizes.size() * (options.rounds + 1);
+  const std::size_t budget = options.budget > 0 ? std::min(options.budget, most) : most;
+  const auto value_at = [&](const edge_set& mask) { return model(reference::mask_of(g, mask), false).value; };
+  const auto gradient_at = [&](const edge_set& mask) {
+    ++found.evaluations;
+    return model(reference::mask_of(g, mask), true).gradient;
+  };
+  // Of several masks the first of lowest value.
+  const auto best_of = [&](const std::vector<edge_set>& masks) {
+    found.trials += masks.size();
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < masks.size(); ++i)
+      if (value_at(masks[i]) < value_at(masks[best])) best = i;
+    return best;
+  };
   edge_set kept;
+  std::vector<double> at_kept;  // the gradient, where it is known
   for (const double size : options.sizes) {
     const auto n = static_cast<edge_id>(size * static_cast<double>(g.edge_count()));
     edge_set mask = reference::top_n(g, base, n, all, kept);
     std::size_t accepted = 0;
     if (!mask.empty() && kept.size() < n && options.rounds > 0 && budget - found.evaluations >= 2) {
-      scored_mask<double> here = model(reference::mask_of(g, mask), true);
-      ++found.evaluations;
+      if (options.grow && !kept.empty() && budget - found.evaluations >= 3) {
+        if (at_kept.empty()) at_kept = gradient_at(kept);
+        std::vector<edge_set> starts{mask};
+        for (const std::size_t count : {n - kept.size(), (n - kept.size()) / 2}) {
+          edge_set grown = taken_in(g, kept, at_kept, count);
+          grown.insert(kept.begin(), kept.end());
+          starts.push_back(reference::top_n(g, base, n, all, grown));
+        }
+        const std::size_t best = best_of(starts);
+        found.grown += best > 0 ? 1 : 0;
+        mask = starts[best];
+      }
+      std::vector<double> gradient = gradient_at(mask);
       double f = options.swapped;
       for (std::size_t round = 0; round < options.rounds && found.evaluations < budget; ++round) {
-        const auto nodes = reference::reaching_and_fed(g, mask);
-        const auto live = [&](strata::node at) {
-          return nodes.first.count({at.level, at.token}) > 0 && nodes.second.count({at.level, at.token}) > 0;
-        };
-        std::vector<edge_id> outside;
-        for (const edge_id e : all) {
-          const strata::edge at = g.at(e);
-          if (mask.count(e) == 0 && here.gradient[e] < 0 && live(at.target_node()) &&
-              (at.level == 1 || live(at.source_node())))
-            outside.push_back(e);
-        }
-        std::stable_sort(outside.begin(), outside.end(),
-                         [&](edge_id a, edge_id b) { return here.gradient[a] < here.gradient[b]; });
-        const std::size_t wanted = std::max<std::size_t>(1, static_cast<std::size_t>(f * static_cast<double>(n)));
-        outside.resize(std::min(outside.size(), wanted));
-        edge_set alive = mask;
-        alive.insert(outside.begin(), outside.end());
-        std::vector<double> falling = here.gradient;
+        std::vector<double> falling = gradient;
         for (double& s : falling) s = -s;
-        const edge_set swapped = reference::top_n(g, falling, n, alive, kept);
+        std::vector<edge_set> swaps;
+        for (const double multiple : options.tried.empty() ? std::vector<double>{1} : options.tried) {
+          edge_set alive =
+              taken_in(g, mask, gradient,
+                       std::max<std::size_t>(1, static_cast<std::size_t>(multiple * f * static_cast<double>(n))));
+          alive.insert(mask.begin(), mask.end());
+          const edge_set swapped = reference::top_n(g, falling, n, alive, kept);
+          if (swapped != mask && std::count(swaps.begin(), swaps.end(), swapped) == 0) swaps.push_back(swapped);
+        }
+        const double before = f;
         f *= options.narrow;
-        if (swapped == mask) continue;  // where the value is known
-        const scored_mask<double> there = model(reference::mask_of(g, swapped), true);
-        ++found.evaluations;
-        if (!(there.value < here.value)) continue;
-        f *= options.widen / options.narrow;
+        if (swaps.empty()) continue;
+        const edge_set swapped = options.tried.empty() ? swaps[0] : swaps[best_of(swaps)];
+        const bool last = round + 1 == options.rounds || budget - found.evaluations == 1;
+        const bool lower = value_at(swapped) < value_at(mask);
+        std::vector<double> there;
+        if (options.tried.empty() ? !last || (options.grow && budget - found.evaluations > 1) : lower && !last)
+          there = gradient_at(swapped);
+        else if (options.tried.empty())
+          ++found.evaluations;  // the value alone
+        if (!lower) continue;
+        f = before * options.widen;
         mask = swapped;
-        here = there;
+        gradient = there;
         ++accepted;
+        if (last) break;
       }
+      at_kept = gradient;
     }
     reference::take_best_first(g, base, mask, found.order);
     found.masks.push_back(mask);
@@ -170,23 +212,29 @@ void check_order(const graph& g, const strata::edge_order& order) {
 
 TEST_CASE("as the sets have it, with any budget and number of rounds") {
   std::mt19937 random(1);
-  std::size_t accepted = 0, refused = 0, shorter = 0;
+  std::size_t accepted = 0, refused = 0, shorter = 0, grown = 0, trials = 0;
   reference::for_small_graphs([&](const graph& g, const std::vector<strata::edge>&) {
     if (g.edge_count() > 90 || g.layers() == 1) return;
     const small_model fine(g, random), coarse(g, random, true);
     const std::vector<double> base = fine.scores();
     for (const std::size_t rounds : {3U, 1U, 6U, 0U})
-      for (const std::size_t budget : {0U, 1U, 2U, 5U, 11U}) {
+      for (const std::size_t variant : {0U, 1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 10U, 11U, 12U, 13U, 14U}) {
+        const std::size_t budget = std::vector<std::size_t>{0, 1, 2, 5, 11}[variant % 5];
         if (rounds != 3 && budget % 5 != 0) continue;
         const small_model& model = rounds == 6 || budget == 11 ? coarse : fine;
         swap_options options = sizes_of_small_graphs();
         options.rounds = rounds;
         options.budget = budget;
         options.swapped = 0.3;
+        options.grow = variant >= 5;
+        if (variant >= 10) options.tried = {2, 1, 0.2};
         const swap_result found = strata::nested_swap<double>(g, base, model, options);
         const found_by_sets expected = search_by_sets(g, base, model, options);
         CHECK(std::vector<edge_id>(found.order.begin(), found.order.end()) == expected.order);
         CHECK(found.evaluations == expected.evaluations);
+        CHECK(found.trials == expected.trials);
+        grown += expected.grown;
+        trials += found.trials;
         if (budget > 0) CHECK(found.evaluations <= budget);
         REQUIRE(found.steps.size() == options.sizes.size());
         for (std::size_t i = 0; i < found.steps.size(); ++i) {
@@ -213,6 +261,8 @@ TEST_CASE("as the sets have it, with any budget and number of rounds") {
   CHECK(accepted > 100);
   CHECK(refused > 100);
   CHECK(shorter > 100);
+  CHECK(grown > 100);
+  CHECK(trials > 1000);
 }
 
 TEST_CASE("without rounds or with a budget of one nothing is evaluated: the scores decide") {
@@ -385,6 +435,24 @@ TEST_CASE("progress is told before each evaluation, and stops the search") {
   CHECK(made == 4);
 }
 
+TEST_CASE("trying swaps: at most as many evaluations as the default, and the reference's result at its sizes") {
+  std::mt19937 random(8);
+  reference::for_small_graphs([&](const graph& g, const std::vector<strata::edge>&) {
+    if (g.edge_count() > 90) return;
+    const small_model model(g, random);
+    const std::vector<double> base = model.scores();
+    swap_options options = strata::trying_swaps();
+    CHECK(options.sizes.size() * (1 + options.rounds) == 32);
+    for (double& size : options.sizes) size *= 4;
+    const swap_result found = strata::nested_swap<double>(g, base, model, options);
+    const found_by_sets expected = search_by_sets(g, base, model, options);
+    CHECK(std::vector<edge_id>(found.order.begin(), found.order.end()) == expected.order);
+    CHECK(found.evaluations == expected.evaluations);
+    CHECK(found.evaluations <= 32);
+    CHECK(found.trials == expected.trials);
+  });
+}
+
 TEST_CASE("options out of range are refused; the sizes of the default rise by one factor") {
   std::mt19937 random(7);
   const graph g(1, 1, 2, strata::block_kind::sequential);
@@ -400,6 +468,11 @@ TEST_CASE("options out of range are refused; the sizes of the default rise by on
   refused([](swap_options& o) { o.swapped = 0; }, "the swapped share is 0, expected a positive number");
   refused([](swap_options& o) { o.widen = std::nan(""); },
           "the factor after a swap that stays is nan, expected a positive number");
+  refused(
+      [](swap_options& o) {
+        o.tried = {1, 0};
+      },
+      "a multiple of the swapped share is 0, expected a positive number");
   refused([](swap_options& o) { o.narrow = -1; },
           "the factor after a swap that does not is -1, expected a positive number");
   const std::vector<double> sizes = swap_options{}.sizes;

@@ -74,6 +74,7 @@ TEST_CASE("methods by their names") {
   CHECK(small.swap->sizes.back() == swap.swap->sizes.back());
   CHECK(small.swap->rounds == 2);
   CHECK(small.name == "nested-swap:4x2");
+  CHECK(strata::method_named("trying-swaps").swap->tried == strata::trying_swaps().tried);
   for (const char* name : {"", "l2", "nested-swap:", "nested-swap:4", "nested-swap:4x", "nested-swap:x2",
                            "nested-swap:4x2 ", "nested-swap:1x3", "nested-swap:4x0", "nested-swap:-4x2",
                            "nested-swap:4x99999999999999999999", "nested-swapped"}) {

@@ -6,6 +6,7 @@
 
 #include "strata/core/error.hpp"
 #include "strata/forward/run.hpp"
+#include "strata/masked_divergence.hpp"
 #include "strata/model/decoder.hpp"
 #include "strata/node_sensitivity.hpp"
 #include "strata/score/sensitivity.hpp"
@@ -78,6 +79,33 @@ TEST_CASE("without rounds, or with no budget for a swap, it is the order of the 
   const auto budget = strata::trace(p.model, p.tokens, options, p.rule());
   CHECK(budget.evaluations == 0);
   for (std::size_t i = 0; i < none.curve.size(); ++i) CHECK(none.curve[i].measured.kl == budget.curve[i].measured.kl);
+}
+
+TEST_CASE("values of several masks are those of each; a search that tries several swaps finds what its steps say") {
+  for (const std::string name : {"llama", "gpt_neox"}) {
+    CAPTURE(name);
+    const prompt_of p(name);
+    auto options = p.options(3);
+    options.swap->tried = {2, 0.7, 0.2};
+    options.swap->grow = true;
+    const auto result = strata::trace(p.model, p.tokens, options, p.rule());
+    CHECK(result.evaluations <= 16);
+    std::vector<edge_mask> masks;
+    std::size_t better = 0;
+    for (const strata::swap_step& step : result.swaps) {
+      masks.push_back(edge_mask::prefix(result.edges, result.order, step.edges));
+      better += step.last < step.first ? 1 : 0;
+    }
+    CHECK(better > 0);
+    const strata::masked_divergence<const decoder<double>> evaluate(p.model, p.tokens, result.logits);
+    const std::vector<double> values = evaluate.values(masks);
+    REQUIRE(values.size() == masks.size());
+    for (std::size_t i = 0; i < masks.size(); ++i) {
+      CHECK(values[i] == doctest::Approx(evaluate(masks[i], false).value).epsilon(1e-9));
+      if (result.swaps[i].last == result.swaps[i].last)
+        CHECK(values[i] == doctest::Approx(result.swaps[i].last).epsilon(1e-9));
+    }
+  }
 }
 
 TEST_CASE("an order's ranks give it back; frozen components are refused") {

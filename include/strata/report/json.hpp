@@ -147,6 +147,8 @@ struct json_piece {
           {"swapped", swap.swapped},
           {"widen", swap.widen},
           {"narrow", swap.narrow},
+          {"tried", swap.tried},
+          {"grow", swap.grow},
           {"budget", swap.budget == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(swap.budget)}};
 }
 [[nodiscard]] inline nlohmann::ordered_json json_of(const std::vector<swap_step>& steps, std::size_t evaluations) {

@@ -8,75 +8,22 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <concepts>
 #include <cstddef>
-#include <functional>
-#include <limits>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
 #include "strata/graph/edge_mask.hpp"
-#include "strata/graph/edge_order.hpp"
 #include "strata/graph/graph.hpp"
 #include "strata/search/checked_scores.hpp"
 #include "strata/search/order_of_masks.hpp"
+#include "strata/search/swap_options.hpp"
 #include "strata/search/top_connected.hpp"
 
 namespace strata {
-
-/// What the search is told about a mask.
-template <class T>
-struct scored_mask {
-  double value = 0;         // to be made small, as KL(P‖Q); +∞ is allowed
-  std::vector<T> gradient;  // (E): ∂value/∂mask of every edge; empty where it was not asked for
-};
-
-/// Called as evaluate(mask, with_gradient).
-template <class F, class T>
-concept mask_objective = requires(F evaluate, const edge_mask& mask) {
-  { evaluate(mask, true) } -> std::same_as<scored_mask<T>>;
-};
-
-/// `count` sizes from `first` to `last`, each the same multiple of the one before.
-/// Requires: count ≥ 2, 0 < first < last.
-[[nodiscard]] inline std::vector<double> geometric_sizes(double first, double last, std::size_t count) {
-  STRATA_ASSERT(count >= 2 && first > 0 && first < last, "geometric_sizes: two sizes or more, rising");
-  std::vector<double> sizes(count, last);
-  for (std::size_t i = 0; i + 1 < count; ++i)
-    sizes[i] = first * std::pow(last / first, static_cast<double>(i) / static_cast<double>(count - 1));
-  return sizes;
-}
-
-struct swap_options {
-  std::vector<double> sizes = geometric_sizes(2e-3, 0.2, 8);  // rising, in (0, 1]
-  std::size_t rounds = 3;                                     // of swaps at each size
-  double swapped = 0.15;   // of the edges of a size, how many the first round takes in
-  double widen = 1.2;      // that number is multiplied by this after a swap that stays
-  double narrow = 0.4;     // and by this after one that does not
-  std::size_t budget = 0;  // largest number of evaluations; 0: no bound. At most sizes · (1 + rounds) are made
-  std::function<bool(std::size_t done, std::size_t total)> progress;  // before each evaluation. false: stop
-};
-
-/// What was found at one size. The values are NaN where nothing was evaluated.
-struct swap_step {
-  double size = 0;
-  edge_id edges = 0;         // of the mask; may be below ⌊size·E⌋ (search/top_connected.hpp)
-  double first = not_known;  // value at the mask that the scores give
-  double last = not_known;   // and at the one that was kept
-  std::size_t accepted = 0;  // swaps that stayed
-
-  static constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
-};
-
-struct swap_result {
-  edge_order order;              // every edge that best_first takes
-  std::size_t evaluations = 0;   // of which the last of each size was asked for no gradient
-  std::vector<swap_step> steps;  // one for each size
-};
 
 namespace detail {
 
@@ -111,22 +58,6 @@ template <class T>
   return found;
 }
 
-inline void check_swap_options(const swap_options& options) {
-  double before = 0;
-  for (const double size : options.sizes) {
-    if (!(size > before && size <= 1))
-      raise<option_error>("size ", size, " after ", before, ", expected rising sizes in (0, 1]");
-    before = size;
-  }
-  const auto positive = [](const char* what, double value) {
-    if (!(value > 0 && value < std::numeric_limits<double>::infinity()))
-      raise<option_error>(what, " is ", value, ", expected a positive number");
-  };
-  positive("the swapped share", options.swapped);
-  positive("the factor after a swap that stays", options.widen);
-  positive("the factor after a swap that does not", options.narrow);
-}
-
 /// The evaluations of one search: counts them, tells progress, refuses what is no number.
 template <class T, class Evaluate>
 class counted_evaluations {
@@ -138,6 +69,7 @@ class counted_evaluations {
 
   [[nodiscard]] std::size_t done() const { return done_; }
   [[nodiscard]] std::size_t left() const { return most_ - done_; }
+  [[nodiscard]] std::size_t trials() const { return trials_; }
 
   [[nodiscard]] scored_mask<T> operator()(const edge_mask& mask, bool with_gradient) {
     if (options_.progress && !options_.progress(done_, most_)) raise<cancelled>("stopped at stage search");
@@ -151,42 +83,95 @@ class counted_evaluations {
     return found;
   }
 
+  /// The number and the value of the mask whose value is lowest, the first of equal ones; they are no evaluations.
+  [[nodiscard]] std::pair<std::size_t, double> best_of(std::span<const edge_mask> masks) {
+    std::vector<double> values;
+    if constexpr (requires { values = evaluate_.values(masks); })
+      values = evaluate_.values(masks);
+    else
+      for (const edge_mask& mask : masks) values.push_back(evaluate_(mask, false).value);
+    STRATA_ASSERT(!masks.empty() && values.size() == masks.size(), "nested_swap: one value for each mask");
+    for (const double value : values)
+      if (value != value) raise<numeric_error>("the value after evaluation ", done_, " is not a number");
+    trials_ += masks.size();
+    const auto best = std::min_element(values.begin(), values.end());
+    return {static_cast<std::size_t>(best - values.begin()), *best};
+  }
+
  private:
   const graph& graph_;
   Evaluate& evaluate_;
   const swap_options& options_;
   std::size_t most_;
   std::size_t done_ = 0;
+  std::size_t trials_ = 0;
 };
 
+/// The mask after a swap of the share of n along the gradient.
+template <class T>
+[[nodiscard]] edge_mask swapped_mask(const edge_mask& mask, std::span<const T> gradient, edge_id n, double share,
+                                     const edge_mask& lock) {
+  const auto all = static_cast<double>(gradient.size());
+  edge_mask alive = mask;
+  for (const edge_id e : edges_to_take_in<T>(
+           mask, gradient, static_cast<std::size_t>(std::clamp(share * static_cast<double>(n), 1.0, all))))
+    alive.insert(e);
+  std::vector<T> falling(gradient.begin(), gradient.end());
+  for (T& g : falling) g = -g;
+  return top_connected<T>(falling, n, alive, lock);
+}
+
 /// Rounds of swaps at one size, from `mask` on, until rounds or evaluations are used up.
+/// Returns: value, and gradient if it is known, at the mask.
 template <class T, class Evaluate>
-void swap_edges(edge_mask& mask, edge_id n, const edge_mask& lock, const swap_options& options,
-                counted_evaluations<T, Evaluate>& evaluate, swap_step& step) {
+[[nodiscard]] scored_mask<T> swap_edges(edge_mask& mask, edge_id n, const edge_mask& lock, const swap_options& options,
+                                        counted_evaluations<T, Evaluate>& evaluate, swap_step& step) {
   scored_mask<T> here = evaluate(mask, true);
-  step.first = step.last = here.value;
-  const auto all = static_cast<double>(here.gradient.size());
+  step.first = here.value;
   double share = options.swapped;
-  for (std::size_t round = 1; round <= options.rounds && evaluate.left() > 0; ++round) {
-    const auto count = static_cast<std::size_t>(std::clamp(share * static_cast<double>(n), 1.0, all));
-    edge_mask alive = mask;
-    for (const edge_id e : edges_to_take_in<T>(mask, here.gradient, count)) alive.insert(e);
-    std::vector<T> falling(here.gradient);
-    for (T& g : falling) g = -g;
-    const edge_mask swapped = top_connected<T>(falling, n, alive, lock);
+  for (std::size_t round = 1; round <= options.rounds && evaluate.left() > 0 && !here.gradient.empty(); ++round) {
+    std::vector<edge_mask> swaps;
+    const auto add = [&](double of_round) {
+      edge_mask swapped = swapped_mask<T>(mask, here.gradient, n, of_round, lock);
+      if (swapped != mask && std::find(swaps.begin(), swaps.end(), swapped) == swaps.end())
+        swaps.push_back(std::move(swapped));
+    };
+    if (options.tried.empty()) add(share);
+    for (const double multiple : options.tried) add(multiple * share);
     bool fell = false;
-    if (swapped != mask) {
-      scored_mask<T> there = evaluate(swapped, round < options.rounds && evaluate.left() > 1);
+    if (!swaps.empty()) {
+      const bool last = round == options.rounds || evaluate.left() == 1;
+      scored_mask<T> there;
+      std::size_t best = 0;
+      if (!options.tried.empty()) std::tie(best, there.value) = evaluate.best_of(swaps);
+      if (options.tried.empty() || (there.value < here.value && !last))
+        there = evaluate(swaps[best], !last || (options.grow && evaluate.left() > 1));
       fell = there.value < here.value;
       if (fell) {
         here = std::move(there);
-        mask = swapped;
+        mask = std::move(swaps[best]);
         ++step.accepted;
       }
     }
     share *= fell ? options.widen : options.narrow;
   }
   step.last = here.value;
+  return here;
+}
+
+/// Where to start a size: with `start`, or with `kept` grown by the edges of lowest gradient g, as many as are missing or
+/// half as many, and then by the scores.
+template <class T, class Evaluate>
+[[nodiscard]] edge_mask best_start(const edge_mask& start, const edge_mask& kept, edge_id n, std::span<const T> g,
+                                   std::span<const T> scores, counted_evaluations<T, Evaluate>& evaluate) {
+  const auto missing = static_cast<std::size_t>(n - kept.count());
+  std::vector<edge_mask> starts{start};
+  for (const std::size_t count : {missing, missing / 2}) {
+    edge_mask grown = kept;
+    for (const edge_id e : edges_to_take_in<T>(kept, g, count)) grown.insert(e);
+    starts.push_back(top_connected<T>(scores, n, edge_mask::all(start.edges_of()), grown));
+  }
+  return starts[evaluate.best_of(starts).first];
 }
 
 }  // namespace detail
@@ -194,17 +179,19 @@ void swap_edges(edge_mask& mask, edge_id n, const edge_mask& lock, const swap_op
 /// For each size, from small to large: the mask that the scores give (top_connected) around the one before, then rounds
 /// of swaps. In each, ⌊share·⌊size·E⌋⌋ edges, but at least one, may come in: those of the lowest gradients below 0
 /// between nodes that are alive. Of them and of the mask those of the lowest gradients stay that fit the size; if the
-/// value is lower there, the search goes on from there.
+/// value is lower there, the search goes on from there. With options.tried several shares are tried, and the best one is
+/// what counts.
 /// The order is that of order_of_masks: every prefix is connected to the output, and where the mask of a size is smaller
 /// than the size, its trace ends with the first edges of the next size's, after the last size with the best of the rest.
 ///
 /// scores:   one for each edge, in the order of their ids; higher is better.
 /// evaluate: value and gradient at a mask, a mask_objective<T>; every edge of a mask lies on a path from an embedding to
-///           the output. The same mask may be given twice.
+///           the output. The same mask may be given twice. Where it has values(masks) → std::vector<double>, that is
+///           called for several masks at once.
 /// Where the budget is used up, the mask is the best so far, and those of the sizes after it are what the scores give.
 /// Throws:   strata::option_error for options out of range; strata::numeric_error for scores or gradients that are not
 ///           finite, or a value that is NaN; strata::cancelled when progress says so.
-/// Cost:     beside the evaluations, O(E) for each of them and two sorts of all edges for each size.
+/// Cost:     beside evaluations and trials, O(E) for each of them and two sorts of all edges for each size.
 template <class T, mask_objective<T> Evaluate>
 [[nodiscard]] swap_result nested_swap(const graph& graph, std::span<const T> scores, Evaluate evaluate,
                                       const swap_options& options = {}) {
@@ -216,13 +203,19 @@ template <class T, mask_objective<T> Evaluate>
   std::vector<edge_mask> masks;
   const edge_mask all = edge_mask::all(graph);
   edge_mask kept(graph);
+  scored_mask<T> at_kept;
   for (const double size : options.sizes) {
     const edge_id n = edges_at_size(graph, size);
     edge_mask mask = top_connected<T>(scores, n, all, kept);
     swap_step step{size};
     // Without an edge no node is alive; without one that is free, or an evaluation left after the first, nothing changes.
-    if (mask.count() > 0 && kept.count() < n && options.rounds > 0 && counted.left() > 1)
-      detail::swap_edges<T>(mask, n, kept, options, counted, step);
+    if (mask.count() > 0 && kept.count() < n && options.rounds > 0 && counted.left() > 1) {
+      if (options.grow && kept.count() > 0 && counted.left() > 2) {
+        if (at_kept.gradient.empty()) at_kept = counted(kept, true);
+        mask = detail::best_start<T>(mask, kept, n, at_kept.gradient, scores, counted);
+      }
+      at_kept = detail::swap_edges<T>(mask, n, kept, options, counted, step);
+    }
     step.edges = mask.count();
     result.steps.push_back(step);
     masks.push_back(mask);
@@ -230,6 +223,7 @@ template <class T, mask_objective<T> Evaluate>
   }
   result.order = order_of_masks<T>(graph, scores, masks);
   result.evaluations = counted.done();
+  result.trials = counted.trials();
   return result;
 }
 
