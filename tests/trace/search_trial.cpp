@@ -136,7 +136,9 @@ TEST_CASE("a table of sensitivities; what is not there is refused") {
   plain::model plain("llama");
   const strata::search_trial<plain::model> without(plain, p.tokens, sizes);
   CHECK(without.variation(without.find(strata::method_named("greedy"), without.logits())).back() == 0);
-  const auto by_table = without.find(strata::method_named("table"), without.logits(), &table);
+  strata::sensitivity_table of_plain = table;
+  of_plain.shape = plain.shape();  // which says no context
+  const auto by_table = without.find(strata::method_named("table"), without.logits(), &of_plain);
   CHECK(by_table == trial.find(strata::method_named("table"), trial.logits(), &table));
   for (const search_method& method : {strata::method_named("sensitivity"), strata::method_named("nested-swap")})
     CHECK_THROWS_WITH_AS(static_cast<void>(without.find(method, without.logits())), doctest::Contains("gradients"),
