@@ -19,12 +19,12 @@
 
 namespace cli {
 
-// Takes up to 17 runs forward and back: only where the prompt is short and the model small, a few seconds at most.
+// Takes up to 33 runs forward and back: only where the prompt is short and the model small, a few seconds at most.
 inline void suggest_search(const arguments& given, const strata::decoder<float>& model,
                            const strata::trace_result<float>& greedy, strata::trace_options options,
                            const strata::ablation<float>& dropped) {
-  constexpr std::size_t longest = 32;    // tokens
-  constexpr double most_products = 5e9;  // of a plain run: SmolLM2-135M with 32 tokens
+  constexpr std::size_t longest = 32;      // tokens
+  constexpr double most_products = 2.5e9;  // of a plain run: SmolLM2-135M with 18 tokens
   constexpr double faithful = 0.2;
   const auto variation = [](const strata::faithfulness& m) { return m.total_variation; };
   if (given.search || given.score || given.published || given.inverse || given.freeze || given.select != "best_first" ||
@@ -38,7 +38,6 @@ inline void suggest_search(const arguments& given, const strata::decoder<float>&
   options.check = options.keep_scores = options.keep_states = options.keep_logits = false;
   options.minus_dropped = true;
   options.swap.emplace();
-  options.swap->sizes = strata::geometric_sizes(options.swap->sizes.front(), options.swap->sizes.back(), 4);
   std::erase_if(options.swap->sizes, [bound](double size) { return size > bound; });
   if (options.swap->sizes.empty()) return;
   const strata::sensitivity rule{strata::node_sensitivities_of(model, greedy.tokens)};
