@@ -56,7 +56,7 @@ TEST_CASE("the keys are these and no others; a new one goes into docs/json.md") 
     CHECK(keys_of(step) == std::set<std::string>{"token", "piece", "probability", "entropy", "trace"});
   CHECK(out["steps"][1]["trace"].is_null());
   CHECK(keys_of(out["steps"][0]["trace"]) == std::set<std::string>{"edges_total", "self_check", "entropy", "density",
-                                                                   "tv_area", "top", "smallest", "curve"});
+                                                                   "tv_area", "top", "smallest", "swap", "curve"});
 }
 
 TEST_CASE("what was asked for, what the tokens are, and what was measured") {

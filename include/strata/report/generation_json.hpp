@@ -62,7 +62,6 @@ class generation_json {
       out["trace"] = to_json(*trace, traces_, description_);
       for (const char* said_once : {"schema", "version", "model", "options", "tokens", "pieces", "bytes"})
         out["trace"].erase(said_once);
-      if (out["trace"]["swap"].is_null()) out["trace"].erase("swap");
     }
     document_["steps"].push_back(std::move(out));
   }
