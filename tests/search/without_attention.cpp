@@ -11,7 +11,7 @@
 
 TEST_CASE("all edges of the last token but those of attention, each prefix connected to the output") {
   for (const auto block : {strata::block_kind::sequential, strata::block_kind::parallel})
-    for (const std::size_t tokens : {1, 4}) {
+    for (const std::size_t tokens : {std::size_t{1}, std::size_t{4}}) {
       strata::model_shape shape;
       shape.layers = 3;
       shape.heads = 2;

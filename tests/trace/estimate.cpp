@@ -135,23 +135,23 @@ TEST_CASE("time: a part of a pass for each step, and one pass for each size at m
 }
 
 TEST_CASE("a gradient: edges twice, and the layers that are kept as far as the bound allows") {
-  strata::model_shape shape;
-  shape.layers = 4;
-  shape.heads = 2;
-  shape.width = 16;
-  shape.vocabulary = 10;
-  strata::pass_footprint pass;
-  pass.gradient_row = 100;
+  strata::model_shape small;
+  small.layers = 4;
+  small.heads = 2;
+  small.width = 16;
+  small.vocabulary = 10;
+  strata::pass_footprint differentiable;
+  differentiable.gradient_row = 100;
   const auto bytes = [&](std::size_t tokens, double tape = 1e18) {
-    return strata::estimate_gradient(shape, pass, tokens, sizeof(float), tape);
+    return strata::estimate_gradient(small, differentiable, tokens, sizeof(float), tape);
   };
-  const auto edges = static_cast<double>(strata::graph(shape, 8).edge_count());
+  const auto edges = static_cast<double>(strata::graph(small, 8).edge_count());
   const double layer = 8 * 100 + 2 * 2 * 8 * 8;
   CHECK(bytes(8) == doctest::Approx(4 * (2 * edges + 4 * 8 * 6 * 16 + layer + 3 * 2 * 8 * 8 + 4 * layer) + edges / 8));
   CHECK(bytes(8, 0) == doctest::Approx(bytes(8) - 4 * 4 * layer));
   CHECK(bytes(8, 1000) == bytes(8, 0) + 1000);
   strata::trace_options options;
-  const double without = strata::estimate_memory(shape, pass, 8, options, false, sizeof(float)).order;
+  const double without = strata::estimate_memory(small, differentiable, 8, options, false, sizeof(float)).order;
   options.swap.emplace();
-  CHECK(strata::estimate_memory(shape, pass, 8, options, false, sizeof(float)).order >= without + bytes(8));
+  CHECK(strata::estimate_memory(small, differentiable, 8, options, false, sizeof(float)).order >= without + bytes(8));
 }
