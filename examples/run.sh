@@ -10,7 +10,7 @@ set_up programs
 CMAKE_BUILD_PARALLEL_LEVEL=$(parallel_jobs)
 export CMAKE_BUILD_PARALLEL_LEVEL
 quietly 'strata: building the program, in build/program' sh -c '
-  cmake -S . -B build/program -DCMAKE_BUILD_TYPE=Release -DSTRATA_BUILD_TESTS=OFF '"$(fast_options | xargs)"' &&
+  cmake -S . -B build/program -DCMAKE_BUILD_TYPE=Release -DSTRATA_BUILD_TESTS=OFF -DCMAKE_UNITY_BUILD=ON '"$(fast_options | xargs)"' &&
   cmake --build build/program --target strata'
 program=$PWD/build/program/examples/strata
 cd "$here"

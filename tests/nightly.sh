@@ -14,7 +14,7 @@ combination() {
   name=$1
   folder=build/nightly/$1
   shift
-  quietly "$name: configure" cmake -S . -B "$folder" "$@" &&
+  quietly "$name: configure" cmake -S . -B "$folder" -DCMAKE_UNITY_BUILD=ON "$@" &&
     quietly "$name: build" cmake --build "$folder" &&
     ctest --test-dir "$folder" --output-on-failure --parallel "$CMAKE_BUILD_PARALLEL_LEVEL" -LE 'static|package' ||
     failed="$failed $name"
@@ -23,7 +23,8 @@ combination() {
 clang='-DCMAKE_CXX_COMPILER=clang++'
 gcc='-DCMAKE_CXX_COMPILER=g++'
 combination clang-release "$clang" -DCMAKE_BUILD_TYPE=Release
-combination gcc-debug "$gcc" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-D_GLIBCXX_ASSERTIONS
+# The only one that compiles each source by itself: it finds what a source takes from its neighbours.
+combination gcc-debug "$gcc" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-D_GLIBCXX_ASSERTIONS -DCMAKE_UNITY_BUILD=OFF
 combination gcc-baseline "$gcc" -DCMAKE_BUILD_TYPE=Release -DSTRATA_NATIVE=OFF
 combination gcc-no-assert "$gcc" -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS=-DSTRATA_NO_ASSERT
 if [ "$(uname -m)" = x86_64 ]; then

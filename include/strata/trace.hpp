@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -33,6 +34,7 @@
 #include "strata/score/check_forward_pass.hpp"
 #include "strata/score/l1.hpp"
 #include "strata/score/long_recorder.hpp"
+#include "strata/score/recorded_calls.hpp"
 #include "strata/score/recorder.hpp"
 #include "strata/score/rule.hpp"
 #include "strata/search/nested_swap.hpp"
@@ -90,24 +92,147 @@ namespace detail {
   return ranks;
 }
 
-template <class Model, class T, class Told>
-[[nodiscard]] swap_result swapped(Model& model, std::span<const token_id> tokens, const trace_result<T>& plain,
-                                  std::vector<T> scores, const trace_options& options, const ablation<T>& dropped,
-                                  Told told) {
-  if constexpr (differentiable_forward_pass<Model>) {
-    swap_options swap = *options.swap;
-    swap.progress = [told](std::size_t done, std::size_t total) {
-      told(done, total);
-      return true;
-    };
-    const masked_divergence<Model> evaluate(model, tokens, plain.logits, options.swap_objective, dropped);
-    return nested_swap<T>(plain.edges, std::span<const T>(scores), evaluate, swap);
-  } else {
-    raise<option_error>(
-        "nested swap search needs gradients, and this forward pass has none: it has to offer forward_backward() "
-        "(forward/gradient_hooks.hpp)");
+// What trace() does around the scores: nothing in it depends on the rule.
+template <forward_pass Model>
+class tracing {
+ public:
+  using T = typename Model::scalar;
+
+  // Refuses what cannot be traced.
+  tracing(Model& model, std::span<const token_id> tokens, const trace_options& options, ablation<T> dropped,
+          rule_footprint rule)
+      : model_(model), tokens_(tokens), options_(options), dropped_(dropped), edges_(checked_graph()) {
+    for (const double size : options.sizes)
+      if (size <= options.max_size) sizes_.push_back(size);
+    if (sizes_.empty())
+      raise<option_error>("the largest size wanted is ", options.max_size, ", below all of the sizes");
+    for (const double size : sizes_) counts_.push_back(edges_at_size(edges_, size));
+    dropped_.attention = options.attention;
+    dropped_.require(model.shape(), tokens.size());
+    rule.recomputed = rule.recomputed && !minus_dropped();
+    recomputed_ = plan_memory(model.shape(), footprint_of(model), tokens.size(), options, rule, sizeof(T)).recomputed;
+    if (options.swap && options.select.how != selection::best_first)
+      raise<option_error>("nested swap search gives an order of its own, which a selection of ",
+                          name_of(options.select.how), " does not use");
+    if (options.swap && !options.select.frozen.empty())
+      raise<option_error>("nested swap search tries masks without frozen components: it does not go with them");
+    options.select.frozen.check(edges_);
   }
-}
+
+  [[nodiscard]] const graph& edges() const { return edges_; }
+  [[nodiscard]] bool recomputed() const { return recomputed_; }  // the scores do not fit
+  [[nodiscard]] ablation<T> minus() const { return minus_dropped() ? dropped_ : ablation<T>(); }
+
+  void record(recorded_calls<T>& record) {
+    if (options_.check) {
+      report("check", 0, 1);
+      static_cast<void>(check_forward_pass(model_, tokens_to_check(model_.shape(), tokens_)));
+    }
+    report("record", 0, 1);
+    result_.logits = run(model_, tokens_, record);
+    if (!record.finished()) raise<contract_error>("the forward pass did not call finish");
+    result_.self_check = record.largest_error();
+    report("order", 0, 1);
+  }
+
+  void select(const std::function<std::span<const T>(node)>& scores_of) {
+    std::size_t asked = 0;
+    const std::function<std::span<const T>(node)> told = [&](node n) {
+      if (++asked % 1024 == 0) report("order", 0, 1);  // it may take long
+      return scores_of(n);
+    };
+    selected_ = select_edges_by_node<T>(edges_, told, counts_, options_.select);
+  }
+
+  void select(std::vector<T> scores) {
+    if (options_.keep_scores) result_.scores = scores;
+    if (options_.swap) {
+      const swap_result found = swapped(scores);
+      result_.evaluations = found.evaluations;
+      result_.swaps = found.steps;
+      selected_ = select_edges<double>(edges_, falling_ranks(found.order), counts_, options_.select);
+    } else {
+      selected_ = select_edges<T>(edges_, std::move(scores), counts_, options_.select);
+    }
+  }
+
+  [[nodiscard]] trace_result<T> evaluated() {
+    const std::optional<std::size_t> target =
+        options_.target ? std::optional<std::size_t>(*options_.target) : std::nullopt;
+    const faithfulness_to<T> measure(std::span<const T>(result_.logits), target);
+    result_.entropy = measure.entropy();
+    const auto told = [&](std::size_t done, std::size_t total) { report("evaluate", done, total); };
+    const masked_run_options how{options_.batch, options_.threads};
+    matrix<T>* const states = options_.keep_states ? &result_.final_states : nullptr;
+    matrix<T>* const logits = options_.keep_logits ? &result_.curve_logits : nullptr;
+    result_.curve =
+        selected_.masks.empty()
+            ? evaluate(model_, tokens_, selected_.order, selected_.counts, measure, dropped_, how, told, states, logits)
+            : evaluate(model_, tokens_, selected_.masks, measure, dropped_, how, told, states, logits);
+    result_.order = std::move(selected_.order);
+    result_.masks = std::move(selected_.masks);
+    if (options_.select.how != selection::threshold && options_.select.how != selection::nucleus) measure_areas();
+    report("evaluate", 1, 1);
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] graph checked_graph() const {
+    const model_shape shape = model_.shape();
+    check_prompt(shape, tokens_);
+    check_sizes(options_.sizes);
+    check_threads(options_.threads);
+    if (options_.target && (*options_.target < 0 || static_cast<std::size_t>(*options_.target) >= shape.vocabulary))
+      raise<option_error>("the target is ", *options_.target, ", outside the vocabulary of ", shape.vocabulary);
+    return {shape, tokens_.size()};
+  }
+
+  [[nodiscard]] bool minus_dropped() const {
+    return options_.minus_dropped && (dropped_.means != nullptr || dropped_.mass != nullptr);
+  }
+
+  void report(std::string_view stage, std::size_t done, std::size_t total) const {
+    if (options_.progress && !options_.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
+  }
+
+  [[nodiscard]] swap_result swapped(std::span<const T> scores) const {
+    if constexpr (differentiable_forward_pass<Model>) {
+      swap_options swap = *options_.swap;
+      swap.progress = [this](std::size_t done, std::size_t total) {
+        report("search", done, total);
+        return true;
+      };
+      const masked_divergence<Model> evaluate(model_, tokens_, result_.logits, options_.swap_objective, dropped_);
+      return nested_swap<T>(edges_, scores, evaluate, swap);
+    } else {
+      raise<option_error>(
+          "nested swap search needs gradients, and this forward pass has none: it has to offer forward_backward() "
+          "(forward/gradient_hooks.hpp)");
+    }
+  }
+
+  // Of one trace for each size; a single trace has no area.
+  void measure_areas() {
+    std::vector<double> variation;
+    for (std::size_t i = 0; i < sizes_.size(); ++i) {
+      result_.curve[i].size = sizes_[i];
+      variation.push_back(result_.curve[i].measured.total_variation);
+    }
+    result_.density = density(sizes_, variation);
+    result_.tv_area = tv_area(sizes_, variation);
+  }
+
+  Model& model_;
+  std::span<const token_id> tokens_;
+  const trace_options& options_;
+  ablation<T> dropped_;
+  graph edges_;
+  std::vector<double> sizes_;
+  std::vector<edge_id> counts_;
+  bool recomputed_ = false;
+  selected_edges selected_;
+  trace_result<T> result_{edges_, {tokens_.begin(), tokens_.end()}};
+};
 
 }  // namespace detail
 
@@ -124,102 +249,23 @@ template <forward_pass Model, class Rule = l1>
                                                          const trace_options& options = {}, const Rule& rule = Rule{},
                                                          ablation<typename Model::scalar> dropped = {}) {
   using T = typename Model::scalar;
-  const model_shape shape = model.shape();
-  check_prompt(shape, tokens);
-  check_sizes(options.sizes);
-  detail::check_threads(options.threads);
-  std::vector<double> sizes;
-  for (const double size : options.sizes)
-    if (size <= options.max_size) sizes.push_back(size);
-  if (sizes.empty()) raise<option_error>("the largest size wanted is ", options.max_size, ", below all of the sizes");
-  if (options.target && (*options.target < 0 || static_cast<std::size_t>(*options.target) >= shape.vocabulary))
-    raise<option_error>("the target is ", *options.target, ", outside the vocabulary of ", shape.vocabulary);
-  dropped.attention = options.attention;
-  dropped.require(shape, tokens.size());
-  const bool minus_dropped = options.minus_dropped && (dropped.means != nullptr || dropped.mass != nullptr);
-  const auto report = [&](std::string_view stage, std::size_t done, std::size_t total) {
-    if (options.progress && !options.progress({stage, done, total})) raise<cancelled>("stopped at stage ", stage);
-  };
-
-  const memory_estimate plan = plan_memory(shape, footprint_of(model), tokens.size(), options,
-                                           {recomputed_rule<Rule, T> && !minus_dropped, node_rule<Rule, T>}, sizeof(T));
-  const graph edges(shape, tokens.size());
-  if (options.swap && options.select.how != selection::best_first)
-    raise<option_error>("nested swap search gives an order of its own, which a selection of ",
-                        name_of(options.select.how), " does not use");
-  if (options.swap && !options.select.frozen.empty())
-    raise<option_error>("nested swap search tries masks without frozen components: it does not go with them");
-  options.select.frozen.check(edges);
-  trace_result<T> result{edges, {tokens.begin(), tokens.end()}};
-  if (options.check) {
-    report("check", 0, 1);
-    static_cast<void>(check_forward_pass(model, detail::tokens_to_check(shape, tokens)));
-  }
-
-  std::vector<edge_id> counts;
-  for (const double size : sizes) counts.push_back(edges_at_size(edges, size));
-  selected_edges selected;
-  const auto recorded = [&](auto&& record) -> auto& {
-    report("record", 0, 1);
-    result.logits = run(model, tokens, record);
-    if (!record.finished()) raise<contract_error>("the forward pass did not call finish");
-    result.self_check = record.largest_error();
-    report("order", 0, 1);
-    return record;
-  };
-  if (plan.recomputed) {
+  constexpr double tolerance = 1e-4;
+  detail::tracing<Model> tracing(model, tokens, options, dropped, {recomputed_rule<Rule, T>, node_rule<Rule, T>});
+  if (tracing.recomputed()) {
     if constexpr (recomputed_rule<Rule, T>) {
-      long_recorder<T, Rule> record(edges, rule, 1e-4, options.threads);
-      recorded(record);
-      std::size_t asked = 0;
-      const auto scores_of = [&](node n) {
-        if (++asked % 1024 == 0) report("order", 0, 1);  // it may take long
-        return record.scores_of(n);
-      };
-      selected = select_edges_by_node<T>(edges, scores_of, counts, options.select);
+      long_recorder<T, Rule> record(tracing.edges(), rule, tolerance, options.threads);
+      tracing.record(record);
+      tracing.select([&](node n) { return record.scores_of(n); });
     }
   } else {
-    std::vector<T> scores =
-        recorded(recorder<T, Rule>(edges, rule, 1e-4, options.threads, minus_dropped ? dropped : ablation<T>()))
-            .take_scores();
-    if (options.keep_scores) result.scores = scores;
-    if (options.swap) {
-      const auto told = [&](std::size_t done, std::size_t total) { report("search", done, total); };
-      swap_result found = detail::swapped(model, tokens, result, std::move(scores), options, dropped, told);
-      result.evaluations = found.evaluations;
-      result.swaps = std::move(found.steps);
-      selected = select_edges<double>(edges, detail::falling_ranks(found.order), counts, options.select);
-    } else {
-      selected = select_edges<T>(edges, std::move(scores), counts, options.select);
-    }
+    const auto scores = [&] {
+      recorder<T, Rule> record(tracing.edges(), rule, tolerance, options.threads, tracing.minus());
+      tracing.record(record);
+      return record.take_scores();
+    };
+    tracing.select(scores());
   }
-
-  const std::optional<std::size_t> target = options.target ? std::optional<std::size_t>(*options.target) : std::nullopt;
-  const faithfulness_to<T> measure(std::span<const T>(result.logits), target);
-  result.entropy = measure.entropy();
-  const auto told = [&](std::size_t done, std::size_t total) { report("evaluate", done, total); };
-  matrix<T>* const states = options.keep_states ? &result.final_states : nullptr;
-  matrix<T>* const logits = options.keep_logits ? &result.curve_logits : nullptr;
-  if (selected.masks.empty())
-    result.curve = evaluate(model, tokens, selected.order, selected.counts, measure, dropped,
-                            {options.batch, options.threads}, told, states, logits);
-  else
-    result.curve = evaluate(model, tokens, selected.masks, measure, dropped, {options.batch, options.threads}, told,
-                            states, logits);
-  const bool one_for_each_size = options.select.how != selection::threshold && options.select.how != selection::nucleus;
-  if (one_for_each_size)
-    for (std::size_t i = 0; i < sizes.size(); ++i) result.curve[i].size = sizes[i];
-  result.order = std::move(selected.order);
-  result.masks = std::move(selected.masks);
-
-  if (one_for_each_size) {  // a single trace has no area
-    std::vector<double> variation;
-    for (const trace_point& point : result.curve) variation.push_back(point.measured.total_variation);
-    result.density = density(sizes, variation);
-    result.tv_area = tv_area(sizes, variation);
-  }
-  report("evaluate", 1, 1);
-  return result;
+  return tracing.evaluated();
 }
 
 }  // namespace strata

@@ -10,6 +10,8 @@
 
 #include "program.hpp"
 
+namespace method_test {
+
 namespace {
 
 const std::string prompt = "The witch took out of her pocket a";
@@ -230,3 +232,5 @@ TEST_CASE("mean, resample and mass-mean ablation, frozen patterns and rescaled n
   program::check_refused(program::run({"trace", "--text", prompt, "--ablation", "mean", "--reference", prompts}), 1,
                          "prompts");
 }
+
+}  // namespace method_test

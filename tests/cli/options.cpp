@@ -8,6 +8,8 @@
 
 #include "program.hpp"
 
+namespace options_test {
+
 namespace {
 
 const std::string prompt = "The witch took out of her pocket a";
@@ -155,3 +157,5 @@ TEST_CASE("pieces that are parts of a character have bytes") {
   }
   CHECK(joined == "Zoë");
 }
+
+}  // namespace options_test

@@ -6,6 +6,8 @@
 
 #include "program.hpp"
 
+namespace search_test {
+
 namespace {
 
 const std::string prompt = "Once upon a time there was a";
@@ -75,3 +77,5 @@ TEST_CASE("searches that make no sense are refused") {
   refused({"--search", "nested-swap", "--published"}, "--published is about the greedy search");
   refused({"--search", "best"}, "expected greedy, sensitivity, nested-swap or trying-swaps");
 }
+
+}  // namespace search_test

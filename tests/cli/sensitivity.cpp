@@ -6,6 +6,8 @@
 
 #include "program.hpp"
 
+namespace sensitivity_test {
+
 namespace {
 
 const std::string prompt = "The witch took out of her pocket a";
@@ -104,3 +106,5 @@ TEST_CASE("scores of what an edge contributes minus what stands for it") {
   CHECK(minus["curve"] != plain["curve"]);
   CHECK(minus["curve"].back()["tv"] == 0);
 }
+
+}  // namespace sensitivity_test

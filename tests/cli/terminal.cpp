@@ -7,6 +7,8 @@
 
 #include "program.hpp"
 
+namespace terminal_test {
+
 namespace {
 
 const std::vector<std::string> arguments{"trace", "--text", "The old man looked round and saw a"};
@@ -110,3 +112,5 @@ TEST_CASE("bytes that are no text, and controls, are shown as escapes") {
   CHECK(has(lines, "\\n"));
   CHECK_FALSE(has(lines, "\033"));
 }
+
+}  // namespace terminal_test

@@ -14,6 +14,8 @@
 #include "support/temporary_folder.hpp"
 #include "support/write_gguf.hpp"
 
+namespace gguf_test {
+
 using gguf_writer::one;
 using gguf_writer::text;
 using strata::gguf_file;
@@ -189,3 +191,5 @@ TEST_CASE("places outside the data, between the steps, or taken") {
   file.tensors[1].offset = 0;
   CHECK_THROWS_WITH_AS(gguf_file(file.content(), "m"), doctest::Contains(" overlaps tensor "), strata::data_error);
 }
+
+}  // namespace gguf_test

@@ -14,6 +14,8 @@
 #include "strata/core/matrix.hpp"
 #include "strata/measure/divergence_from.hpp"
 
+namespace divergence_test {
+
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -229,3 +231,5 @@ TEST_CASE_TEMPLATE("one against many is one against one", T, float, double) {
     }
   }
 }
+
+}  // namespace divergence_test

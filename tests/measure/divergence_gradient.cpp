@@ -12,6 +12,8 @@
 
 #include "measure/distributions.hpp"
 
+namespace divergence_gradient_test {
+
 using strata::objective;
 
 namespace {
@@ -167,3 +169,5 @@ TEST_CASE_TEMPLATE("NaN, +∞ and wrong lengths are refused", T, float, double) 
   CHECK_THROWS_AS(static_cast<void>(strata::divergence_gradient<T>(objective::kl, good, good, gradient)),
                   contract_violation);
 }
+
+}  // namespace divergence_gradient_test

@@ -9,6 +9,8 @@
 
 #include "measure/distributions.hpp"
 
+namespace faithfulness_test {
+
 namespace {
 
 template <class T>
@@ -61,3 +63,5 @@ TEST_CASE("a larger nucleus can agree where a smaller one does not") {
   CHECK(f.nucleus_agrees[10]);       // 90 %: both tokens
   CHECK(f.nucleus_size == 2);
 }
+
+}  // namespace faithfulness_test

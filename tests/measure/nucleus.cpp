@@ -12,6 +12,8 @@
 
 #include "measure/distributions.hpp"
 
+namespace nucleus_test {
+
 namespace {
 
 template <class T>
@@ -102,3 +104,5 @@ TEST_CASE("wrong nuclei and logits are refused") {
   CHECK_THROWS_AS(static_cast<void>(strata::rank_of<float>(view(x), 3)), contract_violation);
   CHECK_THROWS_AS(static_cast<void>(strata::nucleus<float>(view(none), 0.5)), contract_violation);
 }
+
+}  // namespace nucleus_test

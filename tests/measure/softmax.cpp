@@ -11,6 +11,8 @@
 
 #include "measure/distributions.hpp"
 
+namespace softmax_test {
+
 namespace {
 
 template <class T>
@@ -71,3 +73,5 @@ TEST_CASE("equal logits have the entropy of their number") {
     CHECK(strata::entropy<float>(std::vector<float>(n, 7.0f)) ==
           doctest::Approx(std::log(static_cast<double>(n))).epsilon(1e-14));
 }
+
+}  // namespace softmax_test

@@ -4,6 +4,8 @@
 
 #include <string>
 
+namespace architectures_test {
+
 using nlohmann::json;
 
 namespace {
@@ -53,3 +55,5 @@ TEST_CASE("a file that does not say what it is") {
   refused(R"({"architectures":[]})", "c: \"architectures\", expected a list of one name, found []");
   refused(R"({"architectures":[1]})", "c: \"architectures\", expected a list of one name, found [1]");
 }
+
+}  // namespace architectures_test

@@ -9,6 +9,8 @@
 #include "strata/model/model_description.hpp"
 #include "support/goldens.hpp"
 
+namespace config_json_test {
+
 using nlohmann::json;
 using strata::decoder_config;
 using strata::rope_kind;
@@ -122,3 +124,5 @@ TEST_CASE("texts that are no JSON object") {
   CHECK_THROWS_WITH_AS(parse("[]"), "c: expected an object, found []", strata::data_error);
   CHECK_THROWS_WITH_AS(parse("{,}"), "c: malformed JSON or UTF-8 at byte 2 of 3", strata::data_error);
 }
+
+}  // namespace config_json_test

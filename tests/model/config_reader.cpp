@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace config_reader_test {
+
 using nlohmann::json;
 using strata::detail::config_reader;
 
@@ -79,3 +81,5 @@ TEST_CASE("keys that were neither read nor ignored are reported, unless they are
   CHECK(warnings == std::vector<std::string>{"f: unknown key \"new\" with value [3] is ignored; the model may compute "
                                              "something else with it"});
 }
+
+}  // namespace config_reader_test

@@ -10,6 +10,8 @@
 #include "strata/model/model_description.hpp"
 #include "support/goldens.hpp"
 
+namespace families_test {
+
 using nlohmann::json;
 using strata::decoder_config;
 
@@ -245,3 +247,5 @@ TEST_CASE("a stretched context reaches as far as the positions are stretched") {
           .context == 128);
   CHECK(changed("llama", {{"rope_scaling", {{"type", "linear"}, {"factor", 4}}}}).context == 64);
 }
+
+}  // namespace families_test

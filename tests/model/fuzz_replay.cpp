@@ -19,6 +19,8 @@
 #include "support/saved_inputs.hpp"
 #include "support/write_safetensors.hpp"
 
+namespace fuzz_replay_test {
+
 namespace {
 
 using bytes = std::vector<std::uint8_t>;
@@ -185,3 +187,5 @@ TEST_CASE("a file of mean outputs of heads that is cut off or damaged is refused
     }
   CHECK(refused > 500);
 }
+
+}  // namespace fuzz_replay_test

@@ -14,6 +14,8 @@
 #include "strata/score/check_forward_pass.hpp"
 #include "support/goldens.hpp"
 
+namespace gguf_models_test {
+
 namespace {
 
 template <class T>
@@ -104,3 +106,5 @@ TEST_CASE("twins of every family: the logits of the safetensors files") {
     CHECK(strata::check_forward_pass(narrow, std::span<const int>(tokens)).self_check_error < 1e-6);
   }
 }
+
+}  // namespace gguf_models_test

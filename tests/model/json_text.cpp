@@ -4,6 +4,8 @@
 
 #include <string>
 
+namespace json_text_test {
+
 using nlohmann::json;
 using strata::detail::in_quotes;
 using strata::detail::parse_json;
@@ -59,3 +61,5 @@ TEST_CASE("texts and values in messages are escaped and kept short") {
   CHECK(shown(json::parse(R"({"a":{}})")) == "an object of 1 elements");
   CHECK(shown(json{std::string(300, 'x')}) == "[\"" + std::string(78, 'x') + "…");
 }
+
+}  // namespace json_text_test

@@ -8,6 +8,8 @@
 
 #include "model/config_text.hpp"
 
+namespace known_settings_test {
+
 using nlohmann::json;
 
 TEST_CASE("settings that the decoder does not compute are refused with key and value") {
@@ -53,3 +55,5 @@ TEST_CASE("settings that change nothing are accepted in silence, whatever their 
                                                        {"_name_or_path", "x"}});
   CHECK(config.warnings.empty());
 }
+
+}  // namespace known_settings_test

@@ -14,6 +14,8 @@
 #include "support/goldens.hpp"
 #include "support/temporary_folder.hpp"
 
+namespace means_file_test {
+
 using strata::decoder;
 
 namespace {
@@ -140,3 +142,5 @@ TEST_CASE("a file that is cut, changed or something else is refused with a sente
     }
   }
 }
+
+}  // namespace means_file_test

@@ -9,6 +9,8 @@
 #include "support/goldens.hpp"
 #include "support/temporary_folder.hpp"
 
+namespace model_files_test {
+
 using strata::model_files;
 using strata::open_model_files;
 using strata::weight_format;
@@ -87,3 +89,5 @@ TEST_CASE("weights in formats that have to be converted") {
     CHECK(open_model_files(folder.path()).weights.filename() == "model.safetensors");
   }
 }
+
+}  // namespace model_files_test

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace rope_scaling_test {
+
 using nlohmann::json;
 using strata::rope_kind;
 using strata::rope_settings;
@@ -105,3 +107,5 @@ TEST_CASE("unsupported, incomplete and contradictory scalings are refused") {
   refused(R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4}})",
           "c: \"rope_scaling.original_max_position_embeddings\" is missing");
 }
+
+}  // namespace rope_scaling_test

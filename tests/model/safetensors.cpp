@@ -14,6 +14,8 @@
 #include "support/temporary_folder.hpp"
 #include "support/write_safetensors.hpp"
 
+namespace safetensors_test {
+
 using safetensors_writer::file_bytes;
 using safetensors_writer::with_header;
 using safetensors_writer::with_length;
@@ -204,3 +206,5 @@ TEST_CASE("tensors that overlap or leave a hole") {
   refused(two("[0,4]", "[4,6]", 9), "bytes after the last tensor, expected 6 bytes of tensors, found 9");
   refused(with_header("{}", 1), "bytes after the last tensor, expected 0 bytes of tensors, found 1");
 }
+
+}  // namespace safetensors_test

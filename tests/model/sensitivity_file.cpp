@@ -9,6 +9,8 @@
 #include "strata/core/error.hpp"
 #include "support/temporary_folder.hpp"
 
+namespace sensitivity_file_test {
+
 using nlohmann::json;
 using strata::matrix;
 using strata::model_shape;
@@ -76,3 +78,5 @@ TEST_CASE("what is no table, or one of another model, is refused with a sentence
           .starts_with("s.json: sensitivities of a model of another shape, {\"block\":\"sequential\",\"context\":0,"));
   CHECK_THROWS_AS(static_cast<void>(strata::sensitivities_in("{", "s.json", small)), strata::data_error);
 }
+
+}  // namespace sensitivity_file_test

@@ -15,6 +15,8 @@
 
 #include "support/write_safetensors.hpp"
 
+namespace tensor_view_test {
+
 using strata::element_type;
 using strata::tensor_view;
 
@@ -149,3 +151,5 @@ TEST_CASE("elements and shapes as text; no dimension means one number") {
   CHECK(view.elements() == 60);
   CHECK(strata::shape_text(view.shape) == "(3, 4, 5)");
 }
+
+}  // namespace tensor_view_test

@@ -12,6 +12,8 @@
 #include "strata/model/safetensors.hpp"
 #include "strata/score/check_forward_pass.hpp"
 
+namespace variants_test {
+
 namespace {
 
 struct prompt {
@@ -65,3 +67,5 @@ TEST_CASE("variants: logits at all positions as in the reference runs, without a
   CHECK(models == 16);
   CHECK(prompts == 19);
 }
+
+}  // namespace variants_test

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+namespace base64_test {
+
 using strata::detail::base64_bytes;
 using strata::detail::base64_of;
 using bytes = std::vector<std::uint8_t>;
@@ -68,3 +70,5 @@ TEST_CASE("of all texts of four characters exactly those are taken that are writ
           }
         }
 }
+
+}  // namespace base64_test

@@ -9,6 +9,8 @@
 #include "support/mutations.hpp"
 #include "support/saved_inputs.hpp"
 
+namespace fuzz_replay_test {
+
 namespace {
 
 using bytes = std::vector<std::uint8_t>;
@@ -60,3 +62,5 @@ TEST_CASE("mutated mask files are refused or hold masks") {
 TEST_CASE("mask files that the fuzzer found are refused or hold masks") {
   CHECK(saved_inputs::some_are_accepted("mask_file", fuzz_mask_file));
 }
+
+}  // namespace fuzz_replay_test

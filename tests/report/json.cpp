@@ -15,6 +15,8 @@
 #include "strata/trace.hpp"
 #include "support/goldens.hpp"
 
+namespace json_test {
+
 namespace {
 
 using json = nlohmann::json;
@@ -271,3 +273,5 @@ TEST_CASE("names of the attention masks and of blocks") {
   CHECK(trace.parsed()["options"]["attention_mask"] == "ignored");
   CHECK(trace.parsed()["model"]["block"] == "parallel");
 }
+
+}  // namespace json_test

@@ -14,6 +14,8 @@
 #include "support/contract.hpp"
 #include "support/temporary_folder.hpp"
 
+namespace mask_file_test {
+
 using strata::block_kind;
 using strata::edge_id;
 using strata::edge_mask;
@@ -281,3 +283,5 @@ TEST_CASE("wrong sizes are wrong calls") {
   CHECK_THROWS_AS(text({2, 1}), contract_violation);
   CHECK_THROWS_AS(text(std::vector<std::size_t>(1001, 1)), contract_violation);
 }
+
+}  // namespace mask_file_test

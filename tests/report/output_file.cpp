@@ -12,6 +12,8 @@
 
 #include "support/temporary_folder.hpp"
 
+namespace output_file_test {
+
 namespace {
 
 std::string content_of(const std::filesystem::path& file) {
@@ -229,3 +231,5 @@ TEST_CASE("a rename that fails leaves neither file") {
   CHECK_THROWS_AS(output.commit("text"), strata::data_error);
   CHECK(entries(folder) == 1);
 }
+
+}  // namespace output_file_test

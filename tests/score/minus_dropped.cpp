@@ -17,6 +17,8 @@
 #include "support/compare_scores.hpp"
 #include "support/goldens.hpp"
 
+namespace minus_dropped_test {
+
 namespace {
 
 using strata::decoder;
@@ -183,3 +185,5 @@ TEST_CASE("means of another model, or of shorter prompts, are refused") {
   const auto shorter = strata::means_over(model, random_prompts(1, tokens.size() - 1, 90, 1), tokens.size() - 1);
   CHECK_THROWS_AS(scores_of(model, tokens, strata::l1{}, {{}, &shorter}), strata::option_error);
 }
+
+}  // namespace minus_dropped_test

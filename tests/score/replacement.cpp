@@ -18,6 +18,8 @@
 #include "strata/search/prune.hpp"
 #include "support/plain_models.hpp"
 
+namespace replacement_test {
+
 using strata::ablation;
 using strata::attention_mask;
 using strata::decoder;
@@ -522,3 +524,5 @@ TEST_CASE("a pass that leaves out rows of the last layer gives a pattern, and no
                              strata::run_masked(whole, tokens, masks, expected)) <= 1e-11);
   }
 }
+
+}  // namespace replacement_test

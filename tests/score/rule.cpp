@@ -21,6 +21,8 @@
 #include "strata/score/recorder.hpp"
 #include "support/replay.hpp"
 
+namespace rule_test {
+
 namespace {
 
 using strata::head_contributions;
@@ -180,3 +182,5 @@ TEST_CASE("a rule of one's own that looks at the number of the edge alone") {
   for (strata::edge_id e = 0; e < pass.graph().edge_count(); ++e)
     CHECK(record.scores()[e] == static_cast<double>(e) / 2);
 }
+
+}  // namespace rule_test

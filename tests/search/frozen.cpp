@@ -13,6 +13,8 @@
 #include "strata/search/best_first.hpp"
 #include "support/selections.hpp"
 
+namespace frozen_test {
+
 using strata::components;
 using strata::edge_id;
 using strata::edge_order;
@@ -159,3 +161,5 @@ TEST_CASE("only the edges of the components get the score +infinity; what is no 
     });
   }
 }
+
+}  // namespace frozen_test

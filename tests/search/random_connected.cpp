@@ -10,6 +10,8 @@
 
 #include "support/reference_graph.hpp"
 
+namespace random_connected_test {
+
 using strata::edge_id;
 using strata::edge_order;
 using strata::graph;
@@ -134,3 +136,5 @@ TEST_CASE("each first edge of a tiny graph about equally often") {
   CHECK(std::abs(others_first[0] - 1000) < 110);
   CHECK(std::abs(others_first[4] - 1000) < 110);
 }
+
+}  // namespace random_connected_test

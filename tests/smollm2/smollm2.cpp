@@ -17,6 +17,8 @@
 #include "strata/score/check_forward_pass.hpp"
 #include "strata/trace.hpp"
 
+namespace smollm2_test {
+
 namespace {
 
 const std::string model_file = STRATA_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -130,3 +132,5 @@ TEST_CASE("a text in pieces, with cached keys and values: the logits of the whol
   MESSAGE("largest difference of a logit: " << largest_difference<float>(logits, expected));
   CHECK(largest_difference<float>(logits, expected) <= 2e-3);
 }
+
+}  // namespace smollm2_test

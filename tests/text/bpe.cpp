@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace bpe_test {
+
 using ids = std::vector<std::int32_t>;
 
 namespace {
@@ -83,3 +85,5 @@ TEST_CASE("the smallest symbols may be characters") {
     CHECK(encoded(with, "êêèêb") == ids{9, 10, 11, 9, 3});
   }
 }
+
+}  // namespace bpe_test

@@ -21,6 +21,8 @@
 #include "text/small_tokenizer.hpp"
 #include "text/write_vocabulary.hpp"
 
+namespace fuzz_replay_test {
+
 namespace {
 
 using nlohmann::json;
@@ -183,3 +185,5 @@ TEST_CASE("any bytes as a text: refused, or the same text again") {
 TEST_CASE("tokenizers in GGUF files that the fuzzer found are refused or harmless") {
   CHECK(saved_inputs::some_are_accepted("gguf_tokenizer", fuzz_gguf_tokenizer));
 }
+
+}  // namespace fuzz_replay_test

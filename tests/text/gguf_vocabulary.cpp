@@ -12,6 +12,8 @@
 #include "text/small_tokenizer.hpp"
 #include "text/write_vocabulary.hpp"
 
+namespace gguf_vocabulary_test {
+
 namespace {
 
 using ids = std::vector<std::int32_t>;
@@ -137,3 +139,5 @@ TEST_CASE("what is not supported is refused by key and value") {
       small_text_vocabulary(), [](auto& v) { v.unknown_token_id = 12; },
       "tokenizer.ggml.unknown_token_id is 12, expected 0 … 11");
 }
+
+}  // namespace gguf_vocabulary_test

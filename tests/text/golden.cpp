@@ -15,6 +15,8 @@
 #include "strata/text/tokenizer.hpp"
 #include "text/gguf_from_json.hpp"
 
+namespace golden_test {
+
 namespace {
 
 using ids = std::vector<std::int32_t>;
@@ -146,3 +148,5 @@ TEST_CASE("a SentencePiece vocabulary with its own scores") {
   const strata::tokenizer tokenizer(strata::parts_of(read_llama2_c(file)));
   CHECK(compare(shared + "goldens/tokenizer_cases.jsonl", {{"stories260K", tokenizer}}).at("stories260K") == 75);
 }
+
+}  // namespace golden_test

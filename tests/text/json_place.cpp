@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+namespace json_place_test {
+
 using nlohmann::json;
 using strata::detail::describe;
 using strata::detail::json_place;
@@ -49,3 +51,5 @@ TEST_CASE("sequences are flattened") {
   const json none;
   CHECK(sequence_parts(json_place(none, "f"), "list").empty());
 }
+
+}  // namespace json_place_test

@@ -10,6 +10,8 @@
 
 #include "strata/text/bpe.hpp"
 
+namespace score_merges_test {
+
 namespace {
 
 using ids = std::vector<std::int32_t>;
@@ -99,3 +101,5 @@ TEST_CASE("vocabularies that would take too long or too much memory are refused"
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::merges_by_score(runs, std::vector<float>{0})),
                        "the vocabulary has more than 64 ways to merge for each of its tokens", strata::data_error);
 }
+
+}  // namespace score_merges_test

@@ -14,6 +14,8 @@
 #include "support/temporary_folder.hpp"
 #include "text/small_tokenizer.hpp"
 
+namespace tokenizer_test {
+
 using ids = std::vector<std::int32_t>;
 
 namespace {
@@ -225,3 +227,5 @@ TEST_CASE("decoding drops the space that encoding put before a text, no other") 
   CHECK(tokenizer.decode(ids{space, space}) == " ");
   CHECK(tokenizer.decode(ids{1, space}) == "<s> ");
 }
+
+}  // namespace tokenizer_test

@@ -7,6 +7,8 @@
 
 #include "text/small_tokenizer.hpp"
 
+namespace tokenizer_json_test {
+
 using nlohmann::json;
 using small_tokenizer::document;
 using small_tokenizer::pieces;
@@ -308,3 +310,5 @@ TEST_CASE("settings of vocabularies of text that are not supported") {
                "key \"model.byte_fallback\" is true, expected false: model.vocab has no token <0x00>");
   text_refused("/model/unk_token", "<none>", "key \"model.unk_token\" is \"<none>\", expected a token of model.vocab");
 }
+
+}  // namespace tokenizer_json_test

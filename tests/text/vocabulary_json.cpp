@@ -7,6 +7,8 @@
 
 #include "text/small_tokenizer.hpp"
 
+namespace vocabulary_json_test {
+
 using nlohmann::json;
 using small_tokenizer::document;
 using small_tokenizer::pieces;
@@ -108,3 +110,5 @@ TEST_CASE("a token that stands for no bytes is never produced, but can be decode
   CHECK(tokenizer.encode("日").size() == 3);
   CHECK(tokenizer.piece(261) == "日");
 }
+
+}  // namespace vocabulary_json_test

@@ -16,6 +16,8 @@
 #include "strata/trace.hpp"
 #include "support/goldens.hpp"
 
+namespace generate_test {
+
 using strata::generate;
 using strata::generation_options;
 using strata::token_id;
@@ -129,3 +131,5 @@ TEST_CASE("settings of the sampling that cannot be are refused before the first 
                   strata::option_error);
   CHECK(pass.runs == 0);
 }
+
+}  // namespace generate_test

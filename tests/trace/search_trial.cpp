@@ -18,6 +18,8 @@
 #include "support/goldens.hpp"
 #include "support/plain_models.hpp"
 
+namespace search_trial_test {
+
 using strata::decoder;
 using strata::search_method;
 
@@ -284,3 +286,5 @@ TEST_CASE("a comparison is its trials, prompt by prompt") {
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::compare_searches(p.of, std::span(prompts), options, zero)),
                        doctest::Contains("no search"), strata::option_error);
 }
+
+}  // namespace search_trial_test

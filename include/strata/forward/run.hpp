@@ -39,14 +39,23 @@ void check_logits(std::span<const T> logits, std::size_t vocabulary, std::size_t
                            " is not a number or +infinity");
 }
 
+template <class Hooks>
+[[nodiscard]] auto& calls_of(Hooks& hooks) {
+  if constexpr (requires { typename Hooks::calls; })
+    return static_cast<typename Hooks::calls&>(hooks);
+  else
+    return hooks;
+}
+
 }  // namespace detail
 
-/// Runs the pass with any hooks; logits of the last token: (vocabulary).
+/// Runs the pass with any hooks; logits of the last token: (vocabulary). Hooks may name the base class that has all their
+/// calls, `calls`: the pass is then compiled once for all that derive from it.
 /// Throws:   strata::contract_error if they are not as many as the vocabulary; strata::numeric_error for NaN or +∞ among
 /// them.
 template <forward_pass Model, class Hooks>
 [[nodiscard]] std::vector<typename Model::scalar> run(Model& model, std::span<const token_id> tokens, Hooks& hooks) {
-  std::vector<typename Model::scalar> logits = model.forward(tokens, hooks);
+  std::vector<typename Model::scalar> logits = model.forward(tokens, detail::calls_of(hooks));
   detail::check_logits<typename Model::scalar>(logits, model.shape().vocabulary, 1);
   return logits;
 }

@@ -43,7 +43,7 @@ template <class T>
 
 /// What the scores of every node follow from.
 template <class T, class Rule>
-class score_factors {
+class score_factors final : public run_keeper<T> {
  public:
   score_factors(const graph& graph, Rule rule, double tolerance, std::size_t threads)
       : graph_(graph),
@@ -56,7 +56,7 @@ class score_factors {
         residual_(graph.levels() * graph.tokens()),
         mlp_(residual_.size()) {}
 
-  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> weights) {
+  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> weights) override {
     given_.add(layer, head, row0, weights.rows, weights.cols);
     for (std::size_t i = 0; i < weights.rows; ++i) {
       const std::size_t token = row0 + i;
@@ -68,7 +68,7 @@ class score_factors {
   }
 
   double check(std::size_t layer, const attention_parts<T>& parts, matrix_view<const T> out,
-               std::span<const std::size_t> tokens) {
+               std::span<const std::size_t> tokens) override {
     given_.require(layer, tokens);
     if (parts.source == nullptr)
       raise<contract_error>("layer ", layer,
@@ -90,7 +90,7 @@ class score_factors {
   }
 
   void score(const level_nodes<T>& nodes, const attention_parts<T>* attention, const matrix<T>& residual,
-             const matrix<T>* mlp) {
+             const matrix<T>* mlp) override {
     if constexpr (factored_rule<Rule, T>) {
       if (attention != nullptr) {
         layer_factors& layer = layers_[graph_.layer_of(nodes.level())];
@@ -111,10 +111,11 @@ class score_factors {
     }
   }
 
-  [[nodiscard]] bool through_final_norm() const { return sees_final_norm(rule_); }
-  [[nodiscard]] const minus_dropped<T>& minus() const { return minus_; }
+  [[nodiscard]] bool through_final_norm() const override { return sees_final_norm(rule_); }
+  [[nodiscard]] const minus_dropped<T>& minus() const override { return minus_; }
 
-  void clear() { given_.clear(); }
+  void clear() override { given_.clear(); }
+  [[nodiscard]] bool wants_attention_source() const override { return true; }
 
   [[nodiscard]] std::span<const T> scores_of(node n) {
     const auto count = static_cast<std::size_t>(graph_.edge_count(n));
@@ -179,21 +180,20 @@ class score_factors {
 /// Memory:   tokens · (heads + 5) numbers a layer, and what the sources keep.
 template <class T, class Rule = l1>
   requires recomputed_rule<Rule, T>
-class long_recorder : public detail::recorded_calls<T, detail::score_factors<T, Rule>> {
+class long_recorder : public detail::recorded_calls<T> {
+  using kept_factors = detail::score_factors<T, Rule>;
+
  public:
   /// As of a recorder.
   explicit long_recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4, std::size_t threads = 1)
-      : detail::recorded_calls<T, detail::score_factors<T, Rule>>(graph, {graph, std::move(rule), tolerance, threads}) {
-  }
-
-  [[nodiscard]] bool wants_attention_source() const { return true; }
+      : detail::recorded_calls<T>(graph, std::make_unique<kept_factors>(graph, std::move(rule), tolerance, threads)) {}
 
   /// The scores of the edges into a node that reaches the output, in the order of their ids; valid until the next call.
   /// Requires: finished(); level ≥ 1.
   /// Cost:     the node's weights, heads · token · head_width operations.
   [[nodiscard]] std::span<const T> scores_of(node n) {
     STRATA_ASSERT(this->finished(), "long_recorder::scores_of: the run is not finished");
-    return this->kept().scores_of(n);
+    return static_cast<kept_factors&>(this->kept()).scores_of(n);
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -23,24 +24,43 @@
 
 namespace strata::detail {
 
-/// Hooks that follow a run of one prompt and hand what is to be kept to Kept, which has
-///   take(layer, head, row0, weights)                  a block of a layer's weights
-///   check(layer, parts, out, tokens)                  the self-check of a layer; returns the largest error
-///   score(nodes, attention, residual, mlp)            the edges into nodes; attention (parts) and mlp may be null
-///   through_final_norm()                              whether the last level is seen through the final norm
-///   minus()                                           what is subtracted from contributions before they are scored
-///   clear()                                           the layer is done
+/// What is kept of a recorded run, by its calls in this order for each layer.
+template <class T>
+class run_keeper {
+ public:
+  virtual ~run_keeper() = default;
+  /// A block of a layer's weights.
+  virtual void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> weights) = 0;
+  /// The self-check of a layer; returns the largest error.
+  virtual double check(std::size_t layer, const attention_parts<T>& parts, matrix_view<const T> out,
+                       std::span<const std::size_t> tokens) = 0;
+  /// The edges into nodes; attention and mlp may be null.
+  virtual void score(const level_nodes<T>& nodes, const attention_parts<T>* attention, const matrix<T>& residual,
+                     const matrix<T>* mlp) = 0;
+  /// The layer is done.
+  virtual void clear() = 0;
+  /// Whether the last level is seen through the final norm.
+  [[nodiscard]] virtual bool through_final_norm() const = 0;
+  /// What is subtracted from contributions before they are scored.
+  [[nodiscard]] virtual const minus_dropped<T>& minus() const = 0;
+  [[nodiscard]] virtual bool wants_attention_source() const = 0;
+};
+
+/// Hooks that follow a run of one prompt and hand what is to be kept to a keeper. They do not depend on the score rule: a
+/// forward pass is compiled once for all recorders.
 /// Throws:   from its calls, strata::contract_error for a pass that breaks the contract or does not add up,
 ///           strata::numeric_error for NaN or infinity; both with layer and token.
-template <class T, class Kept>
+template <class T>
 class recorded_calls {
  public:
+  using calls = recorded_calls;  // what run() hands to the pass
+
   recorded_calls(const recorded_calls&) = delete;  // has views of its own parts
   recorded_calls& operator=(const recorded_calls&) = delete;
 
   void attend(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<T> weights) {
     expect(layer, step::attention, "attend");
-    kept_.take(layer, head, row0, weights);
+    kept_->take(layer, head, row0, weights);
   }
 
   void join_attention(std::size_t layer, matrix_view<T> x, matrix_view<T> out, const attention_parts<T>& parts,
@@ -48,7 +68,7 @@ class recorded_calls {
     expect(layer, step::attention, "join_attention");
     check_shapes<T>(graph_, layer, x, out, rows);
     check_parts<T>(graph_, layer, x, parts);
-    kept_.minus().require(graph_, x.cols, parts.output.rows / graph_.heads());
+    kept_->minus().require(graph_, x.cols, parts.output.rows / graph_.heads());
     if (layer == 0) {
       stream_ = matrix<T>(matrix_view<const T>(x));
       stream_tokens_ = tokens_of(rows, x.rows);
@@ -58,7 +78,7 @@ class recorded_calls {
     stream_tokens_ = tokens_of(rows, x.rows);
     check_finite<T>(layer, parts.values, all_tokens_, "a value");
     require_finite(layer, out, "the attention output");
-    largest_error_ = std::max(largest_error_, kept_.check(layer, parts, out, stream_tokens_));
+    largest_error_ = std::max(largest_error_, kept_->check(layer, parts, out, stream_tokens_));
 
     before_ = matrix<T>(matrix_view<const T>(x));
     scales_.assign(x.rows, T{1});
@@ -88,7 +108,7 @@ class recorded_calls {
     stream_ = matrix<T>(matrix_view<const T>(x));
     if (layer + 1 < graph_.layers()) {  // the last level waits for the final norm, through which it is scored
       score(graph_.mlp_level(layer), graph_.parallel() ? &attention_.parts : nullptr, &mlp_, nullptr);
-      kept_.clear();
+      kept_->clear();
     }
     ++layer_;
     next_ = step::attention;
@@ -107,10 +127,12 @@ class recorded_calls {
         raise<contract_error>("finish: the residual stream changed after the last join");
     }
     score(graph_.levels(), graph_.parallel() ? &attention_.parts : nullptr, &mlp_,
-          kept_.through_final_norm() ? &final_norm : nullptr);
+          kept_->through_final_norm() ? &final_norm : nullptr);
     finished_ = true;
     no_hooks<T>{}.finish(x, final_norm);
   }
+
+  [[nodiscard]] bool wants_attention_source() const { return kept_->wants_attention_source(); }
 
   /// Whether a whole run was recorded.
   [[nodiscard]] bool finished() const { return finished_; }
@@ -119,12 +141,12 @@ class recorded_calls {
   [[nodiscard]] double largest_error() const { return largest_error_; }
 
  protected:
-  recorded_calls(const graph& graph, Kept kept)
+  recorded_calls(const graph& graph, std::unique_ptr<run_keeper<T>> kept)
       : graph_(graph), kept_(std::move(kept)), all_tokens_(tokens_of({}, graph.tokens())) {}
   ~recorded_calls() = default;
 
-  [[nodiscard]] Kept& kept() { return kept_; }
-  [[nodiscard]] const Kept& kept() const { return kept_; }
+  [[nodiscard]] run_keeper<T>& kept() { return *kept_; }
+  [[nodiscard]] const run_keeper<T>& kept() const { return *kept_; }
 
  private:
   enum class step { attention, mlp };
@@ -150,9 +172,9 @@ class recorded_calls {
   };
 
   void score(std::size_t level, const attention_parts<T>* attention, matrix<T>* mlp, const norm<T>* final_norm) {
-    kept_.minus().from_residual(level, stream_tokens_, before_);
-    if (mlp != nullptr) kept_.minus().from_mlp(graph_.layer_of(level), stream_tokens_, *mlp);
-    kept_.score(level_nodes<T>(graph_, level, stream_, stream_tokens_, scales_, final_norm), attention, before_, mlp);
+    kept_->minus().from_residual(level, stream_tokens_, before_);
+    if (mlp != nullptr) kept_->minus().from_mlp(graph_.layer_of(level), stream_tokens_, *mlp);
+    kept_->score(level_nodes<T>(graph_, level, stream_, stream_tokens_, scales_, final_norm), attention, before_, mlp);
   }
 
   void expect(std::size_t layer, step now, const char* call) const {
@@ -180,7 +202,7 @@ class recorded_calls {
   }
 
   graph graph_;
-  Kept kept_;
+  std::unique_ptr<run_keeper<T>> kept_;
   std::vector<std::size_t> all_tokens_;  // 0 … tokens − 1
 
   matrix<T> stream_;                        // x as the last join left it

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -28,7 +29,7 @@ namespace detail {
 
 /// One layer's weights, and the score of every edge.
 template <class T, class Rule>
-class stored_scores {
+class stored_scores final : public run_keeper<T> {
  public:
   stored_scores(const graph& graph, Rule rule, double tolerance, std::size_t threads, const ablation<T>& dropped)
       : graph_(graph),
@@ -39,12 +40,12 @@ class stored_scores {
         pattern_(graph.heads(), graph.tokens()),
         scores_(static_cast<std::size_t>(graph.edge_count())) {}
 
-  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> weights) {
+  void take(std::size_t layer, std::size_t head, std::size_t row0, matrix_view<const T> weights) override {
     pattern_.take(layer, head, row0, weights);
   }
 
   double check(std::size_t layer, const attention_parts<T>& parts, matrix_view<const T> out,
-               std::span<const std::size_t> tokens) const {
+               std::span<const std::size_t> tokens) override {
     pattern_.require(layer, tokens);
     const auto weights_of = [&](std::size_t h, std::span<const std::size_t> some, matrix<T>& storage) {
       return rows_of(pattern_.head(h), some, storage);
@@ -53,7 +54,7 @@ class stored_scores {
   }
 
   void score(const level_nodes<T>& nodes, const attention_parts<T>* attention, const matrix<T>& residual,
-             const matrix<T>* mlp) {
+             const matrix<T>* mlp) override {
     if constexpr (edge_rule<Rule, T>) {
       for (std::size_t i = 0; i < nodes.size(); ++i)
         edge_scores<T>(rule_, graph_.first_edge(nodes.at(i)), scores_of(nodes.at(i)));
@@ -74,10 +75,12 @@ class stored_scores {
     }
   }
 
-  void clear() { pattern_.clear(); }
+  void clear() override { pattern_.clear(); }
 
-  [[nodiscard]] bool through_final_norm() const { return sees_final_norm(rule_); }
-  [[nodiscard]] const minus_dropped<T>& minus() const { return minus_; }
+  [[nodiscard]] bool through_final_norm() const override { return sees_final_norm(rule_); }
+  [[nodiscard]] const minus_dropped<T>& minus() const override { return minus_; }
+
+  [[nodiscard]] bool wants_attention_source() const override { return false; }
 
   [[nodiscard]] std::vector<T>& scores() { return scores_; }
   [[nodiscard]] const std::vector<T>& scores() const { return scores_; }
@@ -141,7 +144,9 @@ class stored_scores {
 ///           · width), one pass over them, and the self-check.
 template <class T, class Rule = l1>
   requires score_rule<Rule, T>
-class recorder : public detail::recorded_calls<T, detail::stored_scores<T, Rule>> {
+class recorder : public detail::recorded_calls<T> {
+  using kept_scores = detail::stored_scores<T, Rule>;
+
  public:
   /// tolerance: of the self-check, relative to Σ|a·u| + |b|.
   /// threads:   the bits are the same for any number.
@@ -149,12 +154,12 @@ class recorder : public detail::recorded_calls<T, detail::stored_scores<T, Rule>
   ///            Takes a product for each head and target, tokens² · heads · head_width · width operations a layer.
   explicit recorder(const graph& graph, Rule rule = Rule{}, double tolerance = 1e-4, std::size_t threads = 1,
                     const ablation<T>& dropped = {})
-      : detail::recorded_calls<T, detail::stored_scores<T, Rule>>(
-            graph, {graph, std::move(rule), tolerance, threads, dropped}) {}
+      : detail::recorded_calls<T>(graph,
+                                  std::make_unique<kept_scores>(graph, std::move(rule), tolerance, threads, dropped)) {}
 
   /// One score for each edge, in the order of their ids.
-  [[nodiscard]] std::span<const T> scores() const { return this->kept().scores(); }
-  [[nodiscard]] std::vector<T> take_scores() { return std::move(this->kept().scores()); }
+  [[nodiscard]] std::span<const T> scores() const { return static_cast<const kept_scores&>(this->kept()).scores(); }
+  [[nodiscard]] std::vector<T> take_scores() { return std::move(static_cast<kept_scores&>(this->kept()).scores()); }
 };
 
 }  // namespace strata
