@@ -23,6 +23,8 @@ combination() {
 clang='-DCMAKE_CXX_COMPILER=clang++'
 gcc='-DCMAKE_CXX_COMPILER=g++'
 combination clang-release "$clang" -DCMAKE_BUILD_TYPE=Release
+quietly 'clang-release: every header alone' cmake --build build/nightly/clang-release \
+  --target all_verify_interface_header_sets || failed="$failed clang-headers-alone"
 # The only one that compiles each source by itself: it finds what a source takes from its neighbours.
 combination gcc-debug "$gcc" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS=-D_GLIBCXX_ASSERTIONS -DCMAKE_UNITY_BUILD=OFF
 combination gcc-baseline "$gcc" -DCMAKE_BUILD_TYPE=Release -DSTRATA_NATIVE=OFF

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "strata/core/contract.hpp"
 #include "strata/core/error.hpp"
 #include "strata/detail/round_to_half.hpp"
 #include "strata/graph/components.hpp"
@@ -57,6 +58,17 @@ struct selected_edges {
 
 namespace detail {
 
+// The masks that the options ask for instead of prefixes of the order, or instead of the masks that are there.
+inline void change_masks(const graph& graph, const selection_options& options, selected_edges& made) {
+  const bool residuals = options.keep_residuals && options.how == selection::random_connected;
+  if (made.masks.empty() && (options.inverse || residuals))
+    for (const std::size_t count : made.counts) made.masks.push_back(edge_mask::prefix(graph, made.order, count));
+  for (edge_mask& mask : made.masks) {
+    if (options.inverse) mask = inverse(mask);
+    if (residuals) mask = with_residuals(mask);
+  }
+}
+
 template <class T, class NodeScores>
 [[nodiscard]] selected_edges selected_by_node(const graph& graph, NodeScores scores_of, std::span<const T> stored,
                                               std::span<const edge_id> sizes, const selection_options& options) {
@@ -93,17 +105,28 @@ template <class T, class NodeScores>
   } else if (made.masks.empty()) {
     for (const edge_id n : sizes) made.counts.push_back(static_cast<std::size_t>(n));
   }
-  const bool residuals = options.keep_residuals && options.how == selection::random_connected;
-  if (made.masks.empty() && (options.inverse || residuals))
-    for (const std::size_t count : made.counts) made.masks.push_back(edge_mask::prefix(graph, made.order, count));
-  for (edge_mask& mask : made.masks) {
-    if (options.inverse) mask = inverse(mask);
-    if (residuals) mask = with_residuals(mask);
-  }
+  change_masks(graph, options, made);
   return made;
 }
 
 }  // namespace detail
+
+/// The traces of an order that is there already, by another search.
+/// order:    whole; what is beyond the largest size is cut off.
+/// sizes:    as of select_edges.
+/// options:  of best_first without frozen components.
+[[nodiscard]] inline selected_edges select_prefixes(const graph& graph, edge_order order,
+                                                    std::span<const edge_id> sizes,
+                                                    const selection_options& options = {}) {
+  STRATA_ASSERT(options.how == selection::best_first && options.frozen.empty() && sizes.back() <= order.size(),
+                "select_prefixes: prefixes of a whole order, without frozen components");
+  selected_edges made;
+  for (const edge_id n : sizes) made.counts.push_back(static_cast<std::size_t>(n));
+  order.resize_uninitialised(made.counts.back());
+  made.order = std::move(order);
+  detail::change_masks(graph, options, made);
+  return made;
+}
 
 /// sizes:    numbers of edges, rising or equal, at least one.
 /// scores:   (E); they are used up.

@@ -85,13 +85,6 @@ namespace detail {
   return tokens;
 }
 
-// Scores of which a best-first search gives the order back: every prefix of it is connected to the output.
-[[nodiscard]] inline std::vector<double> falling_ranks(const edge_order& order) {
-  std::vector<double> ranks(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) ranks[static_cast<std::size_t>(order[i])] = -static_cast<double>(i);
-  return ranks;
-}
-
 // What trace() does around the scores: nothing in it depends on the rule.
 template <forward_pass Model>
 class tracing {
@@ -147,10 +140,10 @@ class tracing {
   void select(std::vector<T> scores) {
     if (options_.keep_scores) result_.scores = scores;
     if (options_.swap) {
-      const swap_result found = swapped(scores);
+      swap_result found = swapped(scores);
       result_.evaluations = found.evaluations;
-      result_.swaps = found.steps;
-      selected_ = select_edges<double>(edges_, falling_ranks(found.order), counts_, options_.select);
+      result_.swaps = std::move(found.steps);
+      selected_ = select_prefixes(edges_, std::move(found.order), counts_, options_.select);
     } else {
       selected_ = select_edges<T>(edges_, std::move(scores), counts_, options_.select);
     }

@@ -6,6 +6,8 @@
 
 #include "program.hpp"
 
+namespace compare_searches_test {
+
 namespace {
 
 const std::string prompts =
@@ -135,3 +137,5 @@ TEST_CASE("controls of one trace") {
   trace_refused({"--controls", "--select", "threshold", "--tau", "0.1"}, "not with --select");
   trace_refused({"--controls", "--max-size", "0.0001"}, "below 0.001");
 }
+
+}  // namespace compare_searches_test

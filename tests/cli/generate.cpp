@@ -10,6 +10,8 @@
 
 #include "program.hpp"
 
+namespace generate_test {
+
 using program::check_refused;
 using program::run;
 
@@ -269,3 +271,5 @@ TEST_CASE("a generation that fails leaves an older file as it was") {
   CHECK(program::content_of(file) == "old");
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }
+
+}  // namespace generate_test

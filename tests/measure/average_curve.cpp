@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+namespace average_curve_test {
+
 namespace {
 
 using list = std::vector<double>;
@@ -82,3 +84,5 @@ TEST_CASE("a curve that is refused leaves the average as it was") {
   CHECK(average.mean() == list{4, 2});
   CHECK_THROWS_AS(static_cast<void>(strata::average_curve(list{1, 0.1})), strata::option_error);
 }
+
+}  // namespace average_curve_test

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+namespace correlation_test {
+
 namespace {
 
 using list = std::vector<double>;
@@ -98,3 +100,5 @@ TEST_CASE("what has no place in a correlation is refused") {
   CHECK_THROWS_AS(static_cast<void>(strata::spearman(x, list{1})), contract_violation);
   CHECK_THROWS_AS(static_cast<void>(strata::pearson(x, list{1})), contract_violation);
 }
+
+}  // namespace correlation_test

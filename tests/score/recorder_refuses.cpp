@@ -8,6 +8,8 @@
 #include "strata/score/recorder.hpp"
 #include "support/plain_models.hpp"
 
+namespace recorder_refuses_test {
+
 namespace {
 
 constexpr std::size_t tokens = 3, width = 4, head_width = 2;
@@ -171,3 +173,5 @@ TEST_CASE("only the last layer may leave rows out") {
             }),
             "layer 0: x has the rows of 1 tokens, expected all; only the last layer may leave rows out"));
 }
+
+}  // namespace recorder_refuses_test

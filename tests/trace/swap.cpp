@@ -1,6 +1,7 @@
 // Traces by nested swap search: the search's order, run; and what goes with it.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -108,12 +109,16 @@ TEST_CASE("values of several masks are those of each; a search that tries severa
   }
 }
 
-TEST_CASE("an order's ranks give it back; frozen components are refused") {
+TEST_CASE("smaller sizes cut the order off, halves do not touch it; frozen components are refused") {
   const prompt_of p("llama");
   auto options = p.options(2);
   const auto result = strata::trace(p.model, p.tokens, options, p.rule());
-  const std::vector<double> ranks = strata::detail::falling_ranks(result.order);
-  CHECK(strata::best_first<double>(result.edges, ranks) == result.order);
+  auto small = options;
+  small.max_size = 0.1;
+  small.select.round_to_half = true;
+  const auto part = strata::trace(p.model, p.tokens, small, p.rule());
+  REQUIRE(part.order.size() == strata::edges_at_size(result.edges, 0.1));
+  CHECK(std::equal(part.order.begin(), part.order.end(), result.order.begin()));
   options.select.frozen = strata::components::parse("mlp");
   CHECK_THROWS_WITH_AS(static_cast<void>(strata::trace(p.model, p.tokens, options, p.rule())),
                        doctest::Contains("without frozen components"), strata::option_error);
