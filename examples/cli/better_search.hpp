@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "arguments.hpp"
 #include "on_screen.hpp"
+#include "strata/core/error.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/measure/curve.hpp"
 #include "strata/model/decoder.hpp"
@@ -38,15 +40,21 @@ inline void suggest_search(const arguments& given, const strata::decoder<float>&
   options.check = options.keep_scores = options.keep_states = options.keep_logits = false;
   options.minus_dropped = true;
   options.swap.emplace();
-  std::erase_if(options.swap->sizes, [bound](double size) { return size > bound; });
-  if (options.swap->sizes.empty()) return;
-  const strata::sensitivity rule{strata::node_sensitivities_of(model, greedy.tokens)};
-  const auto better = strata::trace(model, std::span<const strata::token_id>(greedy.tokens), options, rule, dropped);
-  const strata::trace_point* const smaller = better.smallest_below(faithful, variation);
-  if (smaller == nullptr) return;
-  std::printf("\nA search by gradients finds a faithful trace of size %s%s: add --search nested-swap\n",
-              size_text(smaller->size).c_str(),
-              found == nullptr ? "" : (", where the greedy one needs " + size_text(found->size)).c_str());
+  // With the first size above the bound, from whose mask traces up to the bound are filled.
+  std::vector<double>& swapped = options.swap->sizes;
+  const auto above = std::upper_bound(swapped.begin(), swapped.end(), bound);
+  if (above != swapped.end()) swapped.erase(above + 1, swapped.end());
+  try {
+    const strata::sensitivity rule{strata::node_sensitivities_of(model, greedy.tokens)};
+    const auto better = strata::trace(model, std::span<const strata::token_id>(greedy.tokens), options, rule, dropped);
+    if (const strata::trace_point* const smaller = better.smallest_below(faithful, variation))
+      std::printf("\nA search by gradients finds a faithful trace of size %s%s: add --search nested-swap\n",
+                  size_text(smaller->size).c_str(),
+                  found == nullptr ? "" : (", where the greedy one needs " + size_text(found->size)).c_str());
+  } catch (const strata::error&) {
+    // It takes more memory than the greedy search may, or meets a number that is not finite: then there is nothing to
+    // suggest. What was asked for is done.
+  }
 }
 
 }  // namespace cli

@@ -19,6 +19,7 @@
 #include "on_stderr.hpp"
 #include "open_model.hpp"
 #include "prompt_file.hpp"
+#include "sensitivities.hpp"
 #include "strata/core/error.hpp"
 #include "strata/core/version.hpp"
 #include "strata/model/sensitivity_file.hpp"
@@ -48,6 +49,11 @@ std::vector<strata::search_method> searches_of(const arguments& given) {
     if (method.name != "greedy") methods.push_back(std::move(method));
     begin = comma + 1;
   }
+  const auto any = [&](auto which) { return std::any_of(methods.begin(), methods.end(), which); };
+  if (given.sensitivity && !any([](const auto& m) { return m.base == strata::base_score::table; }))
+    strata::raise<strata::option_error>("--sensitivity goes with the search table: --searches table,…");
+  if (given.objective && !any([](const auto& m) { return m.swap.has_value(); }))
+    strata::raise<strata::option_error>("--objective goes with the searches nested-swap and trying-swaps");
   return methods;
 }
 
@@ -104,16 +110,28 @@ void compare_searches(const arguments& given) {
   if (table) compared.table = &*table;
 
   const chosen_prompts prompts(given, opened, choice);
+  if (compared.controls && prompts.tokens.size() < 2)
+    strata::raise<strata::option_error>("controls run a prompt's traces on another prompt: ", *given.prompts,
+                                        " has to have two prompts, or give --no-controls");
   dropped_edges dropped(given, opened, length);
-  for (const strata::search_method& method : compared.searches)
+  options.scores = strata::score_storage::stored;
+  options.max_size = 1;
+  bool gradients = false;
+  for (const strata::search_method& method : compared.searches) {
     if (method.swap) options.swap = method.swap;
+    gradients = gradients || method.swap || method.base == strata::base_score::sensitivity ||
+                method.base == strata::base_score::share_sensitivity;
+  }
   const auto model = opened.load(given, length, options, dropped.bytes());
+  if (gradients) require_gradient_memory(model, length, options.max_memory);
   if (isatty(STDERR_FILENO) != 0)
     compared.progress = [&](std::size_t done, std::size_t total) {
       const std::size_t each = total / prompts.tokens.size();
-      show_line(done == total ? ""
-                              : strata::concat("prompt ", done / each + 1, " of ", prompts.tokens.size(), ", search ",
-                                               done % each + 1));
+      show_line(
+          done == total ? ""
+          : done % each < compared.searches.size()
+              ? strata::concat("prompt ", done / each + 1, " of ", prompts.tokens.size(), ", search ", done % each + 1)
+              : strata::concat("prompt ", done / each + 1, " of ", prompts.tokens.size(), ", controls"));
       return true;
     };
   const strata::search_comparison found = strata::compare_searches(

@@ -34,6 +34,19 @@ void check_controls(const arguments& given) {
     if (is_given) raise<option_error>("--controls goes with --search as it is, not with ", option);
 }
 
+std::vector<double> control_sizes(const strata::trace_options& options) {
+  double largest = 0;  // beyond it the trace's order does not go
+  for (const double size : options.sizes)
+    if (size <= options.max_size) largest = size;
+  std::vector<double> sizes;
+  for (const double size : strata::comparison_sizes)
+    if (size <= largest) sizes.push_back(size);
+  if (sizes.size() < 2)
+    strata::raise<strata::option_error>("--controls compares traces of sizes up to the largest one, which is ", largest,
+                                        "; it has to be ", strata::comparison_sizes[1], " or more");
+  return sizes;
+}
+
 trace_controls controls_of_trace(const arguments& given, const opened_model& opened,
                                  const strata::decoder<float>& model, const strata::trace_result<float>& found,
                                  const strata::trace_options& options, const strata::ablation<float>& dropped,
@@ -54,19 +67,21 @@ trace_controls controls_of_trace(const arguments& given, const opened_model& ope
     other = strata::with_noise(found.tokens, places, model.shape().vocabulary, rule_settings_of(given).seed);
   }
   trace_controls made;
-  for (const double size : strata::comparison_sizes)
-    if (size <= options.max_size && size <= options.sizes.back()) made.sizes.push_back(size);
-  if (made.sizes.empty())
-    raise<option_error>("--controls: the largest size is below ", strata::comparison_sizes.front());
+  made.sizes = control_sizes(options);
   strata::search_method method{given.search.value_or("greedy")};
   if (searches_by_gradient(given))
     method.base = table != nullptr ? strata::base_score::table : strata::base_score::sensitivity;
   method.swap = options.swap;
+  if (method.swap && options.progress)
+    method.swap->progress = [&](std::size_t done, std::size_t total) {
+      return options.progress({"controls", done, total});
+    };
   method.swap_objective = options.swap_objective;
   const strata::search_trial<const strata::decoder<float>> trial(model, found.tokens, made.sizes, dropped,
                                                                  options.threads);
   made.own = trial.variation(found.order);
   made.controls = strata::controls_of(trial, method, found.order, other, rule_settings_of(given).seed, table);
+  if (options.progress) static_cast<void>(options.progress({"evaluate", 1, 1}));  // takes the line away
   return made;
 }
 

@@ -26,6 +26,10 @@ struct trace_controls {
 // Refuses options that do not go together; before anything is read.
 void check_controls(const arguments& given);
 
+// At which controls are measured: the sizes of a comparison up to the largest of the trace.
+// Throws: strata::option_error where that is too small for two of them.
+std::vector<double> control_sizes(const strata::trace_options& options);
+
 // table: of --sensitivity; null: none.
 trace_controls controls_of_trace(const arguments& given, const opened_model& opened,
                                  const strata::decoder<float>& model, const strata::trace_result<float>& found,

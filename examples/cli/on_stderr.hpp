@@ -31,7 +31,11 @@ inline bool show_progress(const strata::trace_progress& progress) {
   else
     show_line(progress.stage == "check"    ? "checking the forward pass"
               : progress.stage == "record" ? "recording"
-                                           : "ordering the edges");
+              : progress.stage == "controls"
+                  ? strata::concat("controls, run ", progress.done + 1, " of at most ", progress.total, ", twice")
+              : progress.stage == "search"
+                  ? strata::concat("searching, run ", progress.done + 1, " of at most ", progress.total)
+                  : "ordering the edges");
   return true;
 }
 

@@ -32,6 +32,10 @@ void trace(const arguments& given) {
   if (given.seed && score_of(given) != "random" && given.select != "random_connected" && !given.controls)
     strata::raise<strata::option_error>("--seed goes with --score random, --select random_connected and --controls");
   strata::trace_options options = options_of(given);
+  if (given.controls) {
+    static_cast<void>(control_sizes(options));
+    options.scores = strata::score_storage::stored;  // the controls' searches store them
+  }
   static_cast<void>(memory_bound_of(given));  // refused before anything is read
   if (given.tokens) static_cast<void>(numbers_of<strata::token_id>("--tokens", *given.tokens));
   written_file json(given.json);

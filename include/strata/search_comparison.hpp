@@ -15,6 +15,7 @@
 #include "strata/core/matrix.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/forward/hooks.hpp"
+#include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
 #include "strata/graph/shape.hpp"
 #include "strata/measure/curve.hpp"
@@ -103,10 +104,12 @@ template <forward_pass Model, class Dropped>
   if (count == 0) raise<option_error>("searches are compared on one prompt or more");
   if (options.controls && count < 2)
     raise<option_error>("controls run a prompt's traces on another prompt: they take two prompts or more");
-  for (const std::vector<token_id>& tokens : prompts)
+  for (const std::vector<token_id>& tokens : prompts) {
+    check_prompt(model.shape(), tokens);
     if (tokens.size() != prompts[0].size())
       raise<option_error>("prompts of ", prompts[0].size(), " and of ", tokens.size(),
                           " tokens; they must be equally long");
+  }
 
   check_sizes(options.sizes);
   if (std::count_if(options.sizes.begin(), options.sizes.end(), [](double size) { return size >= 1e-3; }) < 2)

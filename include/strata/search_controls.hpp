@@ -11,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "strata/core/error.hpp"
 #include "strata/core/matrix.hpp"
 #include "strata/core/random_numbers.hpp"
 #include "strata/forward/hooks.hpp"
+#include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/measure/divergence_from.hpp"
@@ -55,7 +57,7 @@ template <class T>
 /// found:    the order that the method found on the trial's prompt.
 /// other:    another prompt of the same length.
 /// Shape:    (control_names, sizes).
-/// Throws:   as the trial's functions.
+/// Throws:   strata::option_error for another prompt out of range; as the trial's functions.
 /// Cost:     two searches, five sweeps and a plain run.
 template <forward_pass Model>
 [[nodiscard]] matrix<double> controls_of(const search_trial<Model>& trial, const search_method& method,
@@ -63,6 +65,10 @@ template <forward_pass Model>
                                          std::uint64_t seed = 0, const sensitivity_table* table = nullptr) {
   using T = typename Model::scalar;
   const std::span<const token_id> own = trial.tokens();
+  check_prompt(trial.model().shape(), other);
+  if (other.size() != own.size())
+    raise<option_error>("the other prompt has ", other.size(), " tokens, the prompt ", own.size(),
+                        "; they must be equally long");
   const std::vector<T> theirs = run(trial.model(), other);
 
   const edge_order from_permuted =

@@ -16,9 +16,11 @@
 #include <vector>
 
 #include "strata/core/error.hpp"
+#include "strata/detail/parallel.hpp"
 #include "strata/forward/ablation.hpp"
 #include "strata/forward/gradient_hooks.hpp"
 #include "strata/forward/hooks.hpp"
+#include "strata/forward/prompt.hpp"
 #include "strata/forward/run.hpp"
 #include "strata/graph/edge_order.hpp"
 #include "strata/graph/edge_strata.hpp"
@@ -102,11 +104,11 @@ class search_trial {
                const ablation<scalar>& dropped = {}, std::size_t threads = 1)
       : model_(&model),
         tokens_(tokens),
-        edges_(model.shape(), tokens.size()),
+        edges_(checked(model.shape(), tokens), tokens.size()),
         sizes_(std::move(sizes)),
         dropped_(dropped),
         threads_(threads),
-        logits_(run(model, tokens)) {
+        logits_((detail::check_threads(threads), run(model, tokens))) {
     check_sizes(sizes_);
     dropped_.require(model.shape(), tokens.size());
   }
@@ -187,6 +189,11 @@ class search_trial {
   }
 
  private:
+  [[nodiscard]] static model_shape checked(const model_shape& shape, std::span<const token_id> tokens) {
+    check_prompt(shape, tokens);
+    return shape;
+  }
+
   [[noreturn]] static void no_gradient() {
     raise<option_error>(
         "the search needs gradients, and this forward pass has none: it has to offer forward_backward() "

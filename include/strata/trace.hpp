@@ -52,8 +52,9 @@ struct trace_result {
   double self_check = 0;        // largest relative error of the recorded run
   std::vector<T> scores{};      // (E), if they were to be kept
   edge_order order{};           // as long as the largest size needs; empty where the selection makes none
-  std::size_t evaluations = 0;  // of nested swap search, and what it found at each of its sizes
-  std::vector<swap_step> swaps{};
+  std::size_t evaluations = 0;  // of nested swap search, its trials (search/swap_options.hpp), and what it found
+  std::size_t trials = 0;
+  std::vector<swap_step> swaps{};  // (its sizes)
   std::vector<edge_mask> masks{};  // (curve), where the traces are no prefixes of the order
   std::vector<trace_point> curve{};
   matrix<T> final_states{};  // (curve, width): what the unembedding reads at each size, if they were to be kept
@@ -109,6 +110,13 @@ class tracing {
                           name_of(options.select.how), " does not use");
     if (options.swap && !options.select.frozen.empty())
       raise<option_error>("nested swap search tries masks without frozen components: it does not go with them");
+    if (options.swap) {
+      check_swap_options(*options.swap);
+      if constexpr (!differentiable_forward_pass<Model>)
+        raise<option_error>(
+            "nested swap search needs gradients, and this forward pass has none: it has to offer forward_backward() "
+            "(forward/gradient_hooks.hpp)");
+    }
     options.select.frozen.check(edges_);
   }
 
@@ -142,6 +150,7 @@ class tracing {
     if (options_.swap) {
       swap_result found = swapped(scores);
       result_.evaluations = found.evaluations;
+      result_.trials = found.trials;
       result_.swaps = std::move(found.steps);
       selected_ = select_prefixes(edges_, std::move(found.order), counts_, options_.select);
     } else {
@@ -197,11 +206,8 @@ class tracing {
       };
       const masked_divergence<Model> evaluate(model_, tokens_, result_.logits, options_.swap_objective, dropped_);
       return nested_swap<T>(edges_, scores, evaluate, swap);
-    } else {
-      raise<option_error>(
-          "nested swap search needs gradients, and this forward pass has none: it has to offer forward_backward() "
-          "(forward/gradient_hooks.hpp)");
     }
+    return {};  // refused by the constructor
   }
 
   // Of one trace for each size; a single trace has no area.
@@ -235,8 +241,9 @@ class tracing {
 /// Throws:   strata::option_error for a prompt, target or sizes out of range, or a trace that takes more memory than it
 ///           may; strata::contract_error for a forward pass that breaks the contract or does not add up;
 ///           strata::numeric_error for NaN or infinity; strata::cancelled when progress says so.
-/// Cost:     one recorded run, the search (with options.swap its evaluations, each a run forward and back), and one sweep
-///           over the different numbers of edges, or a masked run for each where the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
+/// Cost:     one recorded run, the search (with options.swap its evaluations, most of them a run forward and back, and
+///           its trials, masked runs), and one sweep over the different numbers of edges, or a masked run for each where
+///           the model has no sweep; with `check`, up to seven runs of up to seven tokens before.
 template <forward_pass Model, class Rule = l1>
 [[nodiscard]] trace_result<typename Model::scalar> trace(Model& model, std::span<const token_id> tokens,
                                                          const trace_options& options = {}, const Rule& rule = Rule{},

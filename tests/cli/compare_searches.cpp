@@ -108,7 +108,10 @@ TEST_CASE("what cannot be is refused") {
   refused({"--tokens", "0"}, "--tokens: 0");
   refused({"--tokens", "6", "--limit", "0"}, "--limit: 0");
   refused({"--tokens", "60"}, "of 4 prompts none has 60 tokens");
-  refused({"--tokens", "6", "--limit", "1"}, "two prompts or more");
+  refused({"--tokens", "6", "--limit", "1"}, "has to have two prompts, or give --no-controls");
+  refused({"--tokens", "6", "--searches", "nested-swap", "--sensitivity", "none.json"}, "goes with the search table");
+  refused({"--tokens", "6", "--searches", "sensitivity", "--objective", "kl"}, "goes with the searches nested-swap");
+  refused({"--tokens", "6", "--searches", "sensitivity", "--max-memory", "100K"}, "a trace of 6 tokens takes");
   refused({"--tokens", "6", "--ablation", "resample", "--resample-text", "a"}, "about one prompt");
   refused({"--tokens", "6", "--sizes", "0.1,0.01"}, "0.01");
   refused({"--tokens", "6", "--sizes", "0.1"}, "two sizes or more");
@@ -135,7 +138,7 @@ TEST_CASE("controls of one trace") {
   trace_refused({"--controls", "--control-text", "a"}, "as long or longer");
   trace_refused({"--controls", "--score", "l2"}, "not with --score");
   trace_refused({"--controls", "--select", "threshold", "--tau", "0.1"}, "not with --select");
-  trace_refused({"--controls", "--max-size", "0.0001"}, "below 0.001");
+  trace_refused({"--controls", "--max-size", "0.002"}, "it has to be 0.003 or more");
 }
 
 }  // namespace compare_searches_test

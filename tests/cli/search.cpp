@@ -42,6 +42,8 @@ TEST_CASE("greedy is the default, sensitivity that score, nested swap finds what
   CHECK(budget["options"]["swap"]["budget"] == 4);
   const auto trying = with({"--search", "trying-swaps"});
   CHECK(trying["options"]["swap"]["tried"].size() == 3);
+  CHECK(swap["swap"]["trials"] == 0);
+  CHECK(trying["swap"]["trials"] > 8);
   CHECK(trying["tv_area"].get<double>() < greedy["tv_area"].get<double>() - 0.1);
   const auto variation = with({"--search", "nested-swap", "--objective", "total_variation", "--score", "l1"});
   CHECK(variation["options"]["swap"]["objective"] == "total_variation");

@@ -209,6 +209,12 @@ TEST_CASE("controls: each of them made again by hand") {
   CHECK(row(strata::control::permuted_base).back() == 0);
   CHECK(row(strata::control::permuted_base) != trial.variation(found));
   CHECK(strata::controls_of(trial, swap, found, other, seed).values()[0] == controls.values()[0]);
+  for (const std::vector<int>& wrong_prompt :
+       {std::vector<int>{}, std::vector<int>{1}, std::vector<int>(other.size(), -1)})
+    CHECK_THROWS_AS(static_cast<void>(strata::controls_of(trial, swap, found, wrong_prompt)), strata::option_error);
+  CHECK_THROWS_AS(trial_of(p.of, std::vector<int>{}, sizes), strata::option_error);
+  CHECK_THROWS_AS(trial_of(p.of, std::vector<int>{-1}, sizes), strata::option_error);
+  CHECK_THROWS_AS(trial_of(p.of, p.tokens, sizes, {}, 0), strata::option_error);
 }
 
 TEST_CASE("a permutation keeps the values, follows its seed, and puts each value at each place") {

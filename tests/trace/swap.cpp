@@ -124,6 +124,21 @@ TEST_CASE("smaller sizes cut the order off, halves do not touch it; frozen compo
                        doctest::Contains("without frozen components"), strata::option_error);
 }
 
+TEST_CASE("inverse runs are those of what the traces leave out") {
+  const prompt_of p("llama");
+  auto options = p.options(1);
+  const auto plain = strata::trace(p.model, p.tokens, options, p.rule());
+  CHECK(plain.masks.empty());
+  options.select.inverse = true;
+  const auto inverse = strata::trace(p.model, p.tokens, options, p.rule());
+  CHECK(inverse.order == plain.order);
+  REQUIRE(inverse.masks.size() == options.sizes.size());
+  for (std::size_t i = 0; i < inverse.masks.size(); ++i) {
+    const auto count = strata::edges_at_size(plain.edges, options.sizes[i]);
+    CHECK(inverse.masks[i] == strata::inverse(edge_mask::prefix(plain.edges, plain.order, count)));
+  }
+}
+
 TEST_CASE("a pass without gradients, and a selection that takes no order, are refused") {
   const prompt_of p("llama");
   auto options = p.options(1);

@@ -41,8 +41,8 @@ void check_logits(std::span<const T> logits, std::size_t vocabulary, std::size_t
 
 template <class Hooks>
 [[nodiscard]] auto& calls_of(Hooks& hooks) {
-  if constexpr (requires { typename Hooks::calls; })
-    return static_cast<typename Hooks::calls&>(hooks);
+  if constexpr (requires { typename Hooks::calls_of_pass; })
+    return static_cast<typename Hooks::calls_of_pass&>(hooks);
   else
     return hooks;
 }
@@ -50,7 +50,7 @@ template <class Hooks>
 }  // namespace detail
 
 /// Runs the pass with any hooks; logits of the last token: (vocabulary). Hooks may name the base class that has all their
-/// calls, `calls`: the pass is then compiled once for all that derive from it.
+/// calls, `calls_of_pass`: the pass is then compiled once for all that derive from it.
 /// Throws:   strata::contract_error if they are not as many as the vocabulary; strata::numeric_error for NaN or +∞ among
 /// them.
 template <forward_pass Model, class Hooks>

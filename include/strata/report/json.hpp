@@ -151,8 +151,10 @@ struct json_piece {
           {"grow", swap.grow},
           {"budget", swap.budget == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(swap.budget)}};
 }
-[[nodiscard]] inline nlohmann::ordered_json json_of(const std::vector<swap_step>& steps, std::size_t evaluations) {
-  nlohmann::ordered_json out{{"evaluations", evaluations}, {"steps", nlohmann::ordered_json::array()}};
+[[nodiscard]] inline nlohmann::ordered_json json_of(const std::vector<swap_step>& steps, std::size_t evaluations,
+                                                    std::size_t trials) {
+  nlohmann::ordered_json out{
+      {"evaluations", evaluations}, {"trials", trials}, {"steps", nlohmann::ordered_json::array()}};
   for (const swap_step& step : steps) {
     nlohmann::ordered_json found{
         {"size", step.size}, {"edges", step.edges}, {"first", nullptr}, {"last", nullptr}, {"accepted", step.accepted}};
@@ -268,7 +270,7 @@ template <class T>
   if (!measured.empty() && !options.select.inverse) recovered = recovery(measured_sizes, measured);
   for (std::size_t k = 0; k < recovered.size(); ++k)
     out["smallest"]["nucleus"][std::to_string(recovered_percents[k])] = recovered[k] ? json(*recovered[k]) : json();
-  out["swap"] = options.swap ? detail::json_of(result.swaps, result.evaluations) : json();
+  out["swap"] = options.swap ? detail::json_of(result.swaps, result.evaluations, result.trials) : json();
   out["curve"] = json::array();
   for (const trace_point& point : result.curve) out["curve"].push_back(detail::json_of(point, description));
   return out;

@@ -180,7 +180,7 @@ class score_factors final : public run_keeper<T> {
 /// Memory:   tokens · (heads + 5) numbers a layer, and what the sources keep.
 template <class T, class Rule = l1>
   requires recomputed_rule<Rule, T>
-class long_recorder : public detail::recorded_calls<T> {
+class long_recorder final : public detail::recorded_calls<T> {
   using kept_factors = detail::score_factors<T, Rule>;
 
  public:

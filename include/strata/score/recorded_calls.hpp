@@ -53,7 +53,7 @@ class run_keeper {
 template <class T>
 class recorded_calls {
  public:
-  using calls = recorded_calls;  // what run() hands to the pass
+  using calls_of_pass = recorded_calls;  // what run() hands to the pass
 
   recorded_calls(const recorded_calls&) = delete;  // has views of its own parts
   recorded_calls& operator=(const recorded_calls&) = delete;

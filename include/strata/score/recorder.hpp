@@ -144,7 +144,7 @@ class stored_scores final : public run_keeper<T> {
 ///           · width), one pass over them, and the self-check.
 template <class T, class Rule = l1>
   requires score_rule<Rule, T>
-class recorder : public detail::recorded_calls<T> {
+class recorder final : public detail::recorded_calls<T> {
   using kept_scores = detail::stored_scores<T, Rule>;
 
  public:

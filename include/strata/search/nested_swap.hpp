@@ -189,8 +189,9 @@ template <class T, class Evaluate>
 ///           the output. The same mask may be given twice. Where it has values(masks) → std::vector<double>, that is
 ///           called for several masks at once.
 /// Where the budget is used up, the mask is the best so far, and those of the sizes after it are what the scores give.
-/// Throws:   strata::option_error for options out of range; strata::numeric_error for scores or gradients that are not
-///           finite, or a value that is NaN; strata::cancelled when progress says so.
+/// Throws:   strata::option_error for options out of range; strata::numeric_error for scores that are not finite, or a
+///           value that is NaN; strata::cancelled when progress says so. Of gradients only the order counts: an infinite one
+///           is the largest of its sign, NaN is 0.
 /// Cost:     beside evaluations and trials, O(E) for each of them and two sorts of all edges for each size.
 template <class T, mask_objective<T> Evaluate>
 [[nodiscard]] swap_result nested_swap(const graph& graph, std::span<const T> scores, Evaluate evaluate,
